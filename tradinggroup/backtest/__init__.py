@@ -1,0 +1,1 @@
+"""Clock and broker on backtrader, baselines and metrics."""

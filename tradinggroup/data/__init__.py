@@ -1,0 +1,1 @@
+"""The bundle, the exchange calendar, and the as-of view: the only door to data."""

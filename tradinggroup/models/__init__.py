@@ -1,0 +1,1 @@
+"""The model port: OpenAI-compatible servers, the rule-based analyst, recordings, structured output."""

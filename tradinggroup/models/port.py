@@ -1,0 +1,145 @@
+"""The model port: what an agent asks, what it gets back, and the protocol every model implements.
+
+A request is identified by its content alone (model, parameters, schema, messages, seed index), never by when or by whom
+it was asked; that is what makes recordings independent of order and concurrency (design 5).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, Literal, Protocol
+
+import orjson
+
+from tradinggroup.models.answers import Answer
+
+
+class FailureKind(StrEnum):
+    """Why a call gave no usable answer. The first group is the model's fault, the second the server's."""
+
+    EMPTY = "empty"
+    NOT_JSON = "not_json"
+    SCHEMA = "schema"
+    CUT_OFF = "cut_off"
+    REFUSAL = "refusal"
+    CONTENT_FILTER = "content_filter"
+
+    HTTP_STATUS = "http_status"
+    BAD_RESPONSE = "bad_response"
+    TIMEOUT = "timeout"
+    CONNECTION = "connection"
+
+    @property
+    def is_provider(self) -> bool:
+        """Whether the server failed (hold kind `provider`) rather than the answer being unreadable."""
+        return self in _PROVIDER_KINDS
+
+
+_PROVIDER_KINDS = {FailureKind.HTTP_STATUS, FailureKind.BAD_RESPONSE, FailureKind.TIMEOUT, FailureKind.CONNECTION}
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A typed failure: its kind and one line of detail without secrets."""
+
+    kind: FailureKind
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One chat message."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True)
+class ModelRequest:
+    """One question to a model. Everything above `evidence` is content and makes up the key; the rest is only context."""
+
+    model: str
+    """`rules` or `openai:<name>`."""
+    messages: tuple[Message, ...]
+    schema: type[Answer]
+    parameters: Mapping[str, Any]
+    """Decoding parameters as sent: `temperature`, `max_tokens`, …"""
+    seed_index: int = 0
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    """What the prompt was made from, for the rule-based analyst; a model behind a server never sees it."""
+    agent: str = ""
+    purpose: str = ""
+    """Which of an agent's calls this is: `item`, `overall`, `10-K`, `forecast`, `experience`, …"""
+    symbol: str = ""
+    session: str = ""
+
+    @cached_property
+    def content(self) -> bytes:
+        """The canonical bytes that identify the request (sorted keys, no white space)."""
+        return orjson.dumps(
+            {
+                "model": self.model,
+                "messages": [[message.role, message.content] for message in self.messages],
+                "schema": self.schema.__name__,
+                "schema_hash": schema_hash(self.schema),
+                "parameters": dict(self.parameters),
+                "seed_index": self.seed_index,
+            },
+            option=orjson.OPT_SORT_KEYS,
+        )
+
+    @cached_property
+    def key(self) -> str:
+        """`sha256:` and the hash of `content`."""
+        return "sha256:" + hashlib.sha256(self.content).hexdigest()
+
+
+_SCHEMA_HASHES: dict[type[Answer], str] = {}
+
+
+def schema_hash(schema: type[Answer]) -> str:
+    """A short hash of the JSON schema, so that a changed description or range changes the key."""
+    if schema not in _SCHEMA_HASHES:
+        body = orjson.dumps(schema.model_json_schema(), option=orjson.OPT_SORT_KEYS)
+        _SCHEMA_HASHES[schema] = hashlib.sha256(body).hexdigest()[:16]
+    return _SCHEMA_HASHES[schema]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one or more calls; zero for the rule-based analyst."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(self.prompt_tokens + other.prompt_tokens, self.completion_tokens + other.completion_tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReply:
+    """What came back: a validated answer or a typed failure, never neither, never a silent default."""
+
+    key: str
+    answer: Answer | None
+    failure: Failure | None
+    text: str
+    """The raw text of the last attempt."""
+    usage: Usage = Usage()
+    attempts: int = 1
+    recorded: bool = False
+    """Whether it was read from a recording rather than asked."""
+    model_returned: str = ""
+    """The model name that the server gave back, with its fingerprint where there is one."""
+
+
+class ChatModel(Protocol):
+    """Anything that can answer a request."""
+
+    async def answer(self, request: ModelRequest) -> ModelReply:
+        """Answer, or fail typed. Raises only `TradinggroupError`s that must end the run (no recording, no budget, dead provider)."""
+        ...

@@ -1,0 +1,122 @@
+"""The project folder: where cards, risk profiles, bundles, experiments and runs are looked up.
+
+Order: the folder named by `-C` or `TRADINGGROUP_HOME`; the nearest parent of the working folder that holds
+`tradinggroup.toml`; for single content files, the defaults that ship with the package.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from tradinggroup.errors import ErrorCode, UsageError, did_you_mean
+
+MARKER = "tradinggroup.toml"
+HOME_VARIABLE = "TRADINGGROUP_HOME"
+CONTENT_FOLDERS = ("agents", "risk", "data", "backtests", "notebooks")
+
+
+def defaults_root() -> Path:
+    """The folder of the packaged content: inside the wheel `_defaults/`, in a checkout the repository root itself."""
+    package = Path(__file__).resolve().parent
+    packaged = package / "_defaults"
+    return packaged if packaged.is_dir() else package.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """One project folder. `root` may be the packaged defaults, which are read-only: nothing is ever written there."""
+
+    root: Path
+
+    @classmethod
+    def find(cls, folder: str | Path | None = None) -> Project:
+        """The project of `folder` (as with `-C`), of the environment, or around the working folder.
+
+        Raises UsageError where a folder is named that does not exist, or none can be found.
+        """
+        named = folder or os.environ.get(HOME_VARIABLE)
+        if named:
+            root = Path(named).expanduser().resolve()
+            if not root.is_dir():
+                raise UsageError(ErrorCode.PROJECT_INVALID, f"no folder {named}", remedy="Name an existing project folder.")
+            return cls(root)
+        here = Path.cwd().resolve()
+        for candidate in (here, *here.parents):
+            if (candidate / MARKER).is_file():
+                return cls(candidate)
+        raise UsageError(
+            ErrorCode.PROJECT_INVALID,
+            f"{here} is not inside a project folder (no {MARKER} here or above)",
+            remedy="Make one with: tradinggroup init NAME && cd NAME, or name one with -C DIR.",
+        )
+
+    @property
+    def bundles_folder(self) -> Path:
+        return self.root / "data"
+
+    @property
+    def experiments_folder(self) -> Path:
+        return self.root / "backtests"
+
+    @property
+    def runs_folder(self) -> Path:
+        return self.root / "backtests" / "runs"
+
+    @property
+    def shared_recordings(self) -> Path:
+        """The project's store of model answers, shared by its runs."""
+        return self.root / "backtests" / "recordings.sqlite"
+
+    @property
+    def lessons_folder(self) -> Path:
+        """Chroma stores of lessons, one folder a run; derived data that can be rebuilt from the runs."""
+        return self.root / "backtests" / "lessons"
+
+    def content_file(self, folder: str, filename: str) -> Path | None:
+        """`folder/filename` of the project, else of the packaged defaults, else None."""
+        for root in (self.root, defaults_root()):
+            path = root / folder / filename
+            if path.is_file():
+                return path
+        return None
+
+    def content_names(self, folder: str, suffix: str) -> list[str]:
+        """Names (without suffix) of the content files that can be found in `folder`, README aside."""
+        found = {
+            path.stem
+            for root in (self.root, defaults_root())
+            if (root / folder).is_dir()
+            for path in (root / folder).glob(f"*{suffix}")
+            if path.stem != "README"
+        }
+        return sorted(found)
+
+    def experiment_file(self, name: str) -> Path:
+        """The experiment file that `name` means: a path, or a name in `backtests/`. Raises UsageError where there is none."""
+        direct = Path(name).expanduser()
+        for candidate in (direct, self.root / name, self.experiments_folder / f"{name}.toml"):
+            if candidate.is_file():
+                return candidate.resolve()
+        default = self.content_file("backtests", f"{Path(name).stem}.toml")
+        if default is not None:
+            return default
+        raise UsageError(
+            ErrorCode.EXPERIMENT_NOT_FOUND,
+            f"no experiment file {name}",
+            remedy=did_you_mean(Path(name).stem, self.content_names("backtests", ".toml")),
+        )
+
+    def bundle_folder(self, name: str) -> Path:
+        """The folder of bundle `name`: the project's, else the packaged one where `bundle.json` exists, else the project's."""
+        own = self.bundles_folder / name
+        packaged = defaults_root() / "data" / name
+        if not (own / "bundle.json").is_file() and (packaged / "bundle.json").is_file():
+            return packaged
+        return own
+
+    def bundle_names(self) -> list[str]:
+        """Names of all bundles that can be found."""
+        folders = (self.bundles_folder, defaults_root() / "data")
+        return sorted({path.parent.name for folder in folders for path in folder.glob("*/bundle.json")})

@@ -1,0 +1,1 @@
+"""Thresholds, sizing and verdicts: pure functions without input or output."""

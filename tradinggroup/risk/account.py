@@ -1,0 +1,45 @@
+"""The state of one account, as the risk layer and the trading agents see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One symbol's account, valued at a session's close. Cash and prices in USD, whole shares, never negative."""
+
+    cash_usd: float
+    shares: int
+    average_cost_usd: float | None
+    """Quantity-weighted entry price without commission, on today's share scale; None when flat."""
+    close_usd: float
+    peak_equity_usd: float
+    """Highest equity at any close so far, this one included."""
+
+    @property
+    def position_usd(self) -> float:
+        """Value of the shares at the close."""
+        return self.shares * self.close_usd
+
+    @property
+    def equity_usd(self) -> float:
+        """Cash and shares together."""
+        return self.cash_usd + self.position_usd
+
+    @property
+    def weight_fraction(self) -> float:
+        """Share of the equity that is invested, 0 to 1."""
+        return self.position_usd / self.equity_usd if self.equity_usd > 0 else 0.0
+
+    @property
+    def unrealised_fraction(self) -> float | None:
+        """Close over average cost, less one (spec 6.1); None when flat."""
+        if self.shares == 0 or not self.average_cost_usd:
+            return None
+        return self.close_usd / self.average_cost_usd - 1
+
+    @property
+    def drawdown_fraction(self) -> float:
+        """Equity over its peak, less one; zero or negative."""
+        return min(0.0, self.equity_usd / self.peak_equity_usd - 1) if self.peak_equity_usd > 0 else 0.0

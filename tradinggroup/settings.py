@@ -1,0 +1,168 @@
+"""Every setting of an experiment, with its default, unit and origin.
+
+Units are in the names (`_fraction` 0..1, `_sessions`, `_seconds`, `_usd`, `_bps`). Where a constant is the paper's, its
+description says so; every other value is ours and marked `ours`. `config show` prints this tree, and the reference page
+of settings is made from it.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+PositiveInt = Annotated[int, Field(ge=1)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+Without = Literal["reflections", "risk"]
+"""What `--without` can switch off."""
+
+BASELINES = ("buy_and_hold", "constant_exposure", "sma_cross", "momentum", "random")
+
+
+class Section(BaseModel):
+    """Base of all settings: immutable, and no unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class NewsSettings(Section):
+    """News-sentiment agent (spec 2)."""
+
+    base_weight: NonNegative = Field(0.55, description="weight of the keyword-and-length importance (paper)")
+    probability_weight: NonNegative = Field(0.25, description="weight of the reranker's probability (paper)")
+    floor: NonNegative = Field(0.20, description="constant added to every influence score (paper)")
+    k: PositiveInt = Field(10, description="items kept a session (ours)")
+    dedup_cosine: Fraction = Field(0.90, description="cosine above which an item counts as a copy (ours)")
+    positive_from: float = Field(0.2, description="overall score from which the label is positive; its negative likewise (ours)")
+
+
+class ReportSettings(Section):
+    """Report-retrieval agent (spec 3)."""
+
+    window_sentences: PositiveInt = Field(5, description="sentences a chunk (ours)")
+    stride_sentences: PositiveInt = Field(3, description="sentences from one chunk to the next (ours)")
+    max_words: PositiveInt = Field(400, description="longest chunk, in words (ours)")
+    dense_weight: NonNegative = Field(1.0, description="weight of the dense score (paper)")
+    sparse_weight: NonNegative = Field(0.8, description="weight of the sparse score (paper)")
+    top_hybrid: PositiveInt = Field(10, description="chunks kept by hybrid score (paper)")
+    top_reranked: PositiveInt = Field(6, description="passages kept by the reranker (paper)")
+    lookback_days: PositiveInt = Field(400, description="calendar days after which a filing is too old to use (ours)")
+
+
+class ForecastSettings(Section):
+    """Forecasting agent (spec 4)."""
+
+    rsi_sessions: PositiveInt = Field(14, description="length of the relative strength index (paper)")
+    rsi_high: float = Field(70, description="overbought above (paper)")
+    rsi_low: float = Field(40, description="oversold below (paper)")
+    window_sessions: PositiveInt = Field(20, description="window of high, low, mean and simplified ATR (paper)")
+    volatility_sessions: PositiveInt = Field(10, description="window of the historical volatility (paper)")
+    sideways_volatility_per_year: NonNegative = Field(0.20, description="historical volatility below which the market is possibly sideways (paper)")
+    pullback_fraction: NonNegative = Field(0.03, description="a healthy pullback is at most this far below the mean (paper)")
+    breakout_minimum_fraction: NonNegative = Field(0.01, description="smallest breakout threshold (paper)")
+    breakout_factor: NonNegative = Field(0.5, description="breakout threshold as a share of the simplified ATR (paper)")
+    threshold_up: Fraction = Field(0.55, description="p_up above this passes the gate with a bullish pattern (ours)")
+    threshold_down: Fraction = Field(0.55, description="p_down above this passes the gate (paper)")
+    gate_reading: Literal["A", "B"] = Field("A", description="reading of the distance to a valid breakout (ours; spec 4.3)")
+
+
+class StyleSettings(Section):
+    """Style-selection agent (spec 5)."""
+
+    history_sessions: PositiveInt = Field(20, description="sessions of style history shown (ours)")
+
+
+class DecisionSettings(Section):
+    """Decision agent (spec 7)."""
+
+    history_sessions: PositiveInt = Field(20, description="sessions of performance shown (ours)")
+
+
+class AgentSettings(Section):
+    """Settings by agent."""
+
+    news_sentiment: NewsSettings = NewsSettings()
+    report_retrieval: ReportSettings = ReportSettings()
+    forecasting: ForecastSettings = ForecastSettings()
+    style_selection: StyleSettings = StyleSettings()
+    decision: DecisionSettings = DecisionSettings()
+
+
+class ReflectionSettings(Section):
+    """Outcomes, cases and experience (spec 4.4, 5, 7, 8)."""
+
+    window_sessions: PositiveInt = Field(20, description="sessions of outcomes that experience is drawn from (paper for decisions, ours else)")
+    success_cases: Annotated[int, Field(ge=0)] = Field(3, description="best cases shown (ours)")
+    failure_cases: Annotated[int, Field(ge=0)] = Field(3, description="worst cases shown (ours)")
+    minimum_labelled: PositiveInt = Field(5, description="labelled sessions below which there is no experience (ours)")
+    label_alpha: NonNegative = Field(0.5, description="sideways band as a share of the mean absolute return (ours)")
+    label_minimum_fraction: NonNegative = Field(0.005, description="smallest sideways band (ours)")
+    label_window_sessions: PositiveInt = Field(20, description="window of the mean absolute return (paper)")
+    reward_beta: NonNegative = Field(0.2, description="weight of the benchmark return in the reward (paper)")
+    reward_gamma: NonNegative = Field(1.0, description="weight of the cost in the reward (paper)")
+
+
+class RetrievalSettings(Section):
+    """The exchangeable parts of retrieval. Only the defaults that need no download exist so far."""
+
+    embedder: Literal["hashing"] = Field("hashing", description="text to vector (ours)")
+    sparse_encoder: Literal["lexical"] = Field("lexical", description="text to weighted words (ours)")
+    reranker: Literal["lexical"] = Field("lexical", description="probability that a passage matters (ours)")
+
+
+class CostSettings(Section):
+    """Commission of the simulated broker (spec 6.3)."""
+
+    per_share_usd: NonNegative = Field(0.0049, description="commission a share (FINSABER)")
+    minimum_usd: NonNegative = Field(0.99, description="smallest commission an order, applied last (FINSABER)")
+    maximum_fraction: Fraction = Field(0.01, description="largest commission as a share of the trade's value, applied before the minimum (FINSABER)")
+
+
+class ModelSettings(Section):
+    """How model servers are asked."""
+
+    timeout_seconds: Annotated[float, Field(gt=0)] = Field(60, description="limit of one request (ours)")
+    maximum_retries: Annotated[int, Field(ge=0)] = Field(3, description="retries of one request after a server fault (ours)")
+    maximum_concurrent: PositiveInt = Field(64, description="requests in flight at once (ours)")
+    provider_failures_in_a_row: PositiveInt = Field(20, description="server faults in a row, after retries, that end the run (ours)")
+    max_error_fraction: Fraction = Field(0.05, description="share of failed calls above which the run is invalid (ours)")
+
+
+class Experiment(Section):
+    """One experiment, fully resolved."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="name of the study; part of the run folder's name")]
+    bundle: Annotated[str, Field(min_length=1, description="a folder in data/")]
+    symbols: tuple[str, ...] = Field(description="which symbols of the bundle")
+    start: date = Field(description="first calendar day, inclusive: the first decision session lies on or after it")
+    end: date = Field(description="last calendar day, inclusive")
+    cash_usd: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(100_000, description="opening cash of each account")
+    accounts: Literal["separate"] = Field("separate", description="one account a symbol, as in the paper")
+    agents_enabled: bool = Field(True, description="false: baselines only")
+    risk: str = Field("default", description="a profile in risk/")
+    model: str = Field("rules", description="rules, or openai:<name>")
+    decide: Literal["after_close"] = Field("after_close", description="when the agents decide: after the session's close")
+    fill: Literal["next_open"] = Field("next_open", description="when orders fill: at the next session's open")
+    convention: Literal["default"] = Field("default", description="sessions only, next open, costs on")
+    baselines: tuple[Literal["buy_and_hold", "constant_exposure", "sma_cross", "momentum", "random"], ...] = Field(
+        BASELINES, description="what the agents are measured against"
+    )
+    random_draws: PositiveInt = Field(999, description="most circular shifts of the random baseline (ours)")
+    cash_rate_per_year: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(0.0, description="what idle cash earns and Sharpe subtracts")
+    gap_buffer_fraction: Fraction = Field(0.01, description="share of the budget kept back for the gap to the open (ours)")
+    derived_text: Literal["exclude", "allow"] = Field("exclude", description="allow: use texts written later, and mark the run optimistic")
+    seed: Annotated[int, Field(ge=0)] = Field(7, description="of every random stream")
+    schedule: Literal["run_ahead", "serial"] = Field("run_ahead", description="research ahead of the clock, or one step after the other; same bytes")
+    without: tuple[Without, ...] = Field((), description="parts switched off: reflections, risk")
+    agents: AgentSettings = AgentSettings()
+    reflection: ReflectionSettings = ReflectionSettings()
+    retrieval: RetrievalSettings = RetrievalSettings()
+    costs: CostSettings = CostSettings()
+    models: ModelSettings = ModelSettings()
+
+    def to_plain(self) -> dict[str, Any]:
+        """All settings as plain values, in the order of this class."""
+        return self.model_dump(mode="json")
