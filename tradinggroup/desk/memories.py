@@ -1,0 +1,156 @@
+"""What one symbol's desk remembers inside a run: open cases, labelled outcomes, lessons, and its equity path.
+
+A run starts empty and never reads another run's lessons. Forecasts and decisions are kept in memories of their own, since
+the research half may run ahead of the trading half.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from tradinggroup.agents.outputs import Forecasting, NewsSentiment
+from tradinggroup.data.features import Features
+from tradinggroup.data.records import ActionKind
+from tradinggroup.desk.state import DeskState, Moment, TradingRules
+from tradinggroup.reflection.memory import Lesson, LessonMemory
+from tradinggroup.reflection.outcomes import (
+    DecisionCase,
+    DecisionOutcome,
+    ForecastCase,
+    ForecastOutcome,
+    label_decision,
+    label_forecast,
+)
+from tradinggroup.risk.sizing import Sizing
+
+
+class SymbolMemories:
+    """Memories of one symbol. Used from the one event loop only, so without locks."""
+
+    def __init__(self, symbol: str, rules: TradingRules) -> None:
+        self._rules = rules
+        self._forecasts = LessonMemory(symbol, rules.reflection)
+        self._decisions = LessonMemory(symbol, rules.reflection)
+        self._open_forecast: ForecastCase | None = None
+        self._open_decision: DecisionCase | None = None
+        self._equity: list[tuple[date, float]] = []
+
+    # -- research half ---------------------------------------------------------------------------------------------
+
+    def keep_forecast(self, moment: Moment, *, features: Features, news: NewsSentiment, forecasting: Forecasting) -> None:
+        """Keep a forecast until its outcome is known."""
+        self._open_forecast = ForecastCase(
+            symbol=moment.symbol,
+            session=moment.session,
+            features=features,
+            p_up=forecasting.p_up,
+            p_down=forecasting.p_down,
+            p_sideways=forecasting.p_sideways,
+            argmax_label=forecasting.argmax_label,
+            gated_label=forecasting.gated_label,
+            news_score=None if news.no_news else news.score,
+            is_fallback=forecasting.failure is not None,
+        )
+
+    def label_forecast(self, moment: Moment) -> ForecastOutcome | None:
+        """Label the open forecast by the close-to-close return, which is known by now (spec 8.3)."""
+        case, self._open_forecast = self._open_forecast, None
+        if case is None:
+            return None
+        change = None
+        if _is_next_session(case.session, moment):
+            before, after = moment.view.closes(moment.symbol, 2).closes_usd
+            change = float(after / before - 1)
+        outcome = label_forecast(
+            case, outcome_session=moment.session, known_at=moment.as_of, return_fraction=change, settings=self._rules.reflection
+        )
+        self._forecasts.add(outcome)
+        return outcome
+
+    def forecasting_lesson(self, moment: Moment) -> Lesson | None:
+        """What past forecasts teach by now; None where reflections are off or there is too little."""
+        return self._lesson(self._forecasts, "forecasting", moment)
+
+    # -- trading half ----------------------------------------------------------------------------------------------
+
+    def keep_decision(self, moment: Moment, *, state: DeskState, sizing: Sizing) -> None:
+        """Keep a decision, with the account it was made on, until its outcome is known."""
+        account = moment.required_account()
+        made = state.get("decision")
+        news = state["news"]
+        self._open_decision = DecisionCase(
+            symbol=moment.symbol,
+            session=moment.session,
+            account=account,
+            style=state["style"].style,
+            action=made.action if made is not None and made.failure is None else None,
+            executed_action=sizing.action,
+            executed_shares=sizing.shares,
+            forced=state["forced_exit"] is not None,
+            features=state["features"],
+            gated_label=state["forecasting"].gated_label,
+            news_score=None if news.no_news else news.score,
+        )
+
+    def label_decision(self, moment: Moment) -> DecisionOutcome | None:
+        """Label the open decision under the run's own fill: the open and close of the session after it (spec 8.4, design 4.6)."""
+        self._equity.append((moment.session, moment.required_account().equity_usd))
+        case, self._open_decision = self._open_decision, None
+        if case is None:
+            return None
+        bar = moment.view.bar(moment.symbol, moment.session) if _is_next_session(case.session, moment) else None
+        ratio, dividend = _actions_between(case.session, moment)
+        outcome = label_decision(
+            case,
+            outcome_session=moment.session,
+            known_at=moment.as_of,
+            open_usd=bar.open_usd if bar else None,
+            close_usd=bar.close_usd if bar else None,
+            split_ratio=ratio,
+            dividend_per_share_usd=dividend,
+            profile=self._rules.profile,
+            commission=self._rules.commission,
+            gap_buffer_fraction=self._rules.gap_buffer_fraction,
+            settings=self._rules.reflection,
+        )
+        self._decisions.add(outcome)
+        return outcome
+
+    def decision_lesson(self, moment: Moment) -> Lesson | None:
+        """What past decisions teach by now; None where reflections are off or there is too little."""
+        return self._lesson(self._decisions, "decision", moment)
+
+    def style_lesson(self, moment: Moment) -> Lesson | None:
+        """How past styles did by now. Part of style selection itself, so `--without reflections` keeps it (spec 10)."""
+        return self._decisions.style_history(as_of=moment.as_of, session=moment.session, window_start=moment.window_start)
+
+    def performance_text(self, moment: Moment) -> str:
+        """The account's own history in one line, as fractions only."""
+        account = moment.required_account()
+        window = self._equity[-(moment.agents.settings.decision.history_sessions + 1) :]
+        change = window[-1][1] / window[0][1] - 1
+        return (
+            f"equity {change:+.2%} over the last {len(window) - 1} sessions; "
+            f"{account.drawdown_fraction:.2%} from its highest close; {len(self._equity)} sessions traded so far"
+        )
+
+    def _lesson(self, memory: LessonMemory, agent: str, moment: Moment) -> Lesson | None:
+        if not self._rules.has_reflections:
+            return None
+        return memory.experience(agent, as_of=moment.as_of, session=moment.session, window_start=moment.window_start)
+
+
+def _is_next_session(session: date, moment: Moment) -> bool:
+    """Whether the moment is the very next session: after a halt there is no fill price, so no label."""
+    return moment.view.calendar.next_session(session) == moment.session
+
+
+def _actions_between(session: date, moment: Moment) -> tuple[float, float]:
+    """(split ratio, dividend a share in USD) that took effect after `session` and by the moment's own session."""
+    ratio, dividend = 1.0, 0.0
+    for action in moment.view.actions(moment.symbol, after=session, through=moment.session):
+        if action.kind is ActionKind.SPLIT:
+            ratio *= action.ratio or 1.0
+        else:
+            dividend += action.cash_usd or 0.0
+    return ratio, dividend

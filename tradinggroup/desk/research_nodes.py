@@ -1,0 +1,60 @@
+"""The nodes of the research half: what the market says. None of them sees the account."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tradinggroup.agents.forecasting import forecast
+from tradinggroup.agents.news_sentiment import analyse_news
+from tradinggroup.agents.report_retrieval import retrieve_report
+from tradinggroup.data.features import HISTORY_CLOSES, compute_features
+from tradinggroup.desk.state import DeskState, Moment
+from tradinggroup.errors import DataError, ErrorCode
+
+if TYPE_CHECKING:
+    from langgraph.runtime import Runtime
+
+
+async def label_forecast(state: DeskState, runtime: Runtime[Moment]) -> DeskState:
+    """Label the last forecast if its outcome became known by now."""
+    return {"forecast_outcome": runtime.context.memories.label_forecast(runtime.context)}
+
+
+async def news_sentiment(state: DeskState, runtime: Runtime[Moment]) -> DeskState:
+    """Score the session's news."""
+    moment = runtime.context
+    return {"news": await analyse_news(moment.agents, session=moment.session, view=moment.view, after=moment.news_after)}
+
+
+async def report_retrieval(state: DeskState, runtime: Runtime[Moment]) -> DeskState:
+    """Summarise the newest filings."""
+    moment = runtime.context
+    return {"report": await retrieve_report(moment.agents, session=moment.session, view=moment.view)}
+
+
+async def features(state: DeskState, runtime: Runtime[Moment]) -> DeskState:
+    """Compute the technical features from the closes known by now."""
+    moment = runtime.context
+    history = moment.view.closes(moment.symbol, HISTORY_CLOSES)
+    computed = compute_features(history.closes_usd, moment.rules.forecasting)
+    if computed is None:
+        raise DataError(ErrorCode.INTERNAL, "a decision inside the warm-up", symbol=moment.symbol, session=moment.session)
+    return {"features": computed, "newest_price_known_at": history.newest_known_at}
+
+
+async def forecasting(state: DeskState, runtime: Runtime[Moment]) -> DeskState:
+    """Forecast the next session's move, with the experience of past forecasts in front."""
+    moment = runtime.context
+    lesson = moment.memories.forecasting_lesson(moment)
+    made = await forecast(
+        moment.agents,
+        session=moment.session,
+        features=state["features"],
+        news=state["news"],
+        report=state["report"],
+        experience=lesson.text if lesson else None,
+        lesson_id=lesson.lesson_id if lesson else None,
+        experience_statistics=lesson.statistics if lesson else None,
+    )
+    moment.memories.keep_forecast(moment, features=state["features"], news=state["news"], forecasting=made)
+    return {"forecasting": made, "forecasting_lesson": lesson}

@@ -1,0 +1,105 @@
+"""What flows through the graph for one session of one symbol.
+
+The state holds results only. What the nodes work with (the view, the agents' context, the lessons) is the `Moment`, handed to
+the graph as its context, so that a node can't pass on what it should not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, TypedDict
+
+from tradinggroup.agents.context import AgentContext
+from tradinggroup.agents.outputs import DecisionOutput, Forecasting, NewsSentiment, ReportRetrieval, StyleSelection
+from tradinggroup.data.features import Features
+from tradinggroup.data.view import View
+from tradinggroup.errors import DataError, ErrorCode
+from tradinggroup.reflection.memory import Lesson
+from tradinggroup.reflection.outcomes import DecisionOutcome, ForecastOutcome
+from tradinggroup.risk.account import Account
+from tradinggroup.risk.costs import Commission
+from tradinggroup.risk.profile import RiskProfile
+from tradinggroup.risk.sizing import Sizing
+from tradinggroup.risk.thresholds import Thresholds
+from tradinggroup.risk.verdicts import ReasonCode
+from tradinggroup.settings import Experiment, ForecastSettings, ReflectionSettings
+
+if TYPE_CHECKING:
+    from tradinggroup.desk.memories import SymbolMemories
+
+
+@dataclass(frozen=True, slots=True)
+class TradingRules:
+    """What every trading half of a run obeys: the risk profile, the costs, and which parts are switched off."""
+
+    profile: RiskProfile
+    commission: Commission
+    gap_buffer_fraction: float
+    forecasting: ForecastSettings
+    reflection: ReflectionSettings
+    has_risk: bool
+    has_reflections: bool
+
+    @classmethod
+    def of(cls, experiment: Experiment, profile: RiskProfile) -> TradingRules:
+        """The rules of an experiment under a profile."""
+        return cls(
+            profile=profile,
+            commission=Commission(**experiment.costs.model_dump()),
+            gap_buffer_fraction=experiment.gap_buffer_fraction,
+            forecasting=experiment.agents.forecasting,
+            reflection=experiment.reflection,
+            has_risk="risk" not in experiment.without,
+            has_reflections="reflections" not in experiment.without,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One symbol at one session's close: the clock, and everything that may be asked at it."""
+
+    symbol: str
+    session: date
+    view: View
+    news_after: datetime
+    """News known after this moment and up to the view's clock belong to the session."""
+    window_start: date
+    """First session whose outcomes may still teach."""
+    agents: AgentContext
+    rules: TradingRules
+    memories: SymbolMemories
+    account: Account | None = None
+    """The account at the close; None in the research half, which must not depend on it."""
+
+    @property
+    def as_of(self) -> datetime:
+        """The clock."""
+        return self.view.as_of
+
+    def required_account(self) -> Account:
+        """The account, for the trading half. Raises DataError in the research half."""
+        if self.account is None:
+            raise DataError(ErrorCode.INTERNAL, "the research half asked for the account", symbol=self.symbol, session=self.session)
+        return self.account
+
+
+class DeskState(TypedDict, total=False):
+    """Keys are written once each, by the node of the same meaning; LangGraph drops a key that is not declared here."""
+
+    forecast_outcome: ForecastOutcome | None
+    news: NewsSentiment
+    report: ReportRetrieval
+    features: Features
+    newest_price_known_at: datetime
+    forecasting: Forecasting
+    forecasting_lesson: Lesson | None
+
+    decision_outcome: DecisionOutcome | None
+    style: StyleSelection
+    style_lesson: Lesson | None
+    thresholds: Thresholds | None
+    forced_exit: ReasonCode | None
+    decision: DecisionOutput | None
+    decision_lesson: Lesson | None
+    sizing: Sizing
