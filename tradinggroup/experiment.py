@@ -1,0 +1,410 @@
+"""From an experiment file and the command line to one resolved experiment that knows where each value came from.
+
+Order of precedence: default of the package, experiment file, override. The origin of a value is `default`, the file as the
+user would name it (`backtests/demo.toml`), or the option that set it (`--set`, `--symbols`).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+from typing import Any, Protocol, get_origin
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from tradinggroup.errors import ErrorCode, UsageError, did_you_mean
+from tradinggroup.project import Project, defaults_root
+from tradinggroup.settings import Experiment, Section
+
+DEFAULT_ORIGIN = "default"
+SHOW_ALL = "All settings: tradinggroup config show."
+
+NOT_BUILT_KEYS = frozenset({"variants", "workers", "stops", "max_cost_usd"})
+"""Keys that the documentation of the project's plans names and that this version does not have."""
+
+NOT_BUILT_VALUES: Mapping[str, frozenset[str]] = {
+    "accounts": frozenset({"shared"}),
+    "decide": frozenset({"pre_open"}),
+    "fill": frozenset({"next_close", "same_close"}),
+    "convention": frozenset({"finsaber"}),
+    "baselines": frozenset({"wma_cross", "atr_band", "bollinger", "turn_of_month", "arima", "xgboost"}),
+}
+"""Values likewise, by key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """One setting given besides the file.
+
+    `key` is dotted (`agents.news_sentiment.k`). A `value` that is text is read as TOML, and as a plain string where it is a
+    bare word or the setting is a string; `A,B` is a list where the setting is one. Anything else is taken as it is.
+    """
+
+    key: str
+    value: object
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedExperiment:
+    """An experiment with every value settled, and the origin of each by dotted key."""
+
+    experiment: Experiment
+    origins: dict[str, str]
+    path: Path
+    source_text: str
+    arguments: dict[str, Any]
+    """The overrides as plain values, by dotted key."""
+
+
+class Calendar(Protocol):
+    """What is needed of an exchange calendar: sessions from `start` to `end` inclusive, and the neighbours of a day."""
+
+    def sessions(self, start: date, end: date) -> list[date]: ...
+    def previous_session(self, day: date) -> date: ...
+    def next_session(self, day: date) -> date: ...
+
+
+class BundleSpan(Protocol):
+    """What is needed of a bundle to check an experiment against it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def symbols(self) -> Sequence[str]: ...
+    @property
+    def first_session(self) -> date: ...
+    @property
+    def last_session(self) -> date: ...
+    @property
+    def calendar(self) -> Calendar: ...
+
+
+def parse_set(text: str, *, origin: str = "--set") -> Override:
+    """`key=value` as given to `--set`. Raises UsageError where there is no `=` or no key."""
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise UsageError(
+            ErrorCode.SETTING_INVALID, f"{origin} {text}", remedy="Write --set key=value, such as --set agents.news_sentiment.k=5."
+        )
+    return Override(key.strip(), value.strip(), origin)
+
+
+def load_experiment(project: Project, name: str, overrides: Sequence[Override] = ()) -> ResolvedExperiment:
+    """Read the experiment that `name` means (a path, or a name in `backtests/`) and apply `overrides`.
+
+    Raises UsageError: EXPERIMENT_NOT_FOUND, EXPERIMENT_INVALID, SETTING_UNKNOWN, SETTING_INVALID, NOT_BUILT_YET, DATES_OUTSIDE.
+    """
+    path = project.experiment_file(name)
+    shown = _shown(path, project)
+    text = _read(path, shown)
+    flat = _from_text(text, shown)
+    origins = dict.fromkeys(flat, shown)
+    arguments = _merged_overrides(overrides)
+    for key, (value, origin) in arguments.items():
+        flat[key], origins[key] = value, origin
+    experiment = _validated(flat, origins, shown)
+    complete = {key: origins.get(key, DEFAULT_ORIGIN) for key in known_settings()}
+    return ResolvedExperiment(experiment, complete, path, text, {key: _plain(value) for key, (value, _) in arguments.items()})
+
+
+def experiment_to_toml(experiment: Experiment) -> str:
+    """Every setting as TOML; `experiment_from_toml` gives an equal experiment back."""
+    import tomli_w
+
+    return tomli_w.dumps(experiment.model_dump(mode="python"))
+
+
+def experiment_from_toml(text: str, *, name: str = "resolved.toml") -> Experiment:
+    """The inverse of `experiment_to_toml`. `name` stands in errors. Raises UsageError as `load_experiment` does."""
+    flat = _from_text(text, name)
+    return _validated(flat, dict.fromkeys(flat, name), name)
+
+
+def check_against_bundle(experiment: Experiment, bundle: BundleSpan) -> None:
+    """Raise UsageError for a symbol that the bundle lacks (SYMBOL_UNKNOWN) or dates it does not cover (DATES_OUTSIDE)."""
+    for symbol in experiment.symbols:
+        if symbol not in bundle.symbols:
+            remedy = did_you_mean(symbol.upper(), bundle.symbols)
+            raise UsageError(ErrorCode.SYMBOL_UNKNOWN, f"bundle {bundle.name} has no symbol {symbol}", remedy=remedy)
+    starts_early = experiment.start <= bundle.calendar.previous_session(bundle.first_session)
+    ends_late = experiment.end >= bundle.calendar.next_session(bundle.last_session)
+    if starts_early or ends_late or not bundle.calendar.sessions(experiment.start, experiment.end):
+        raise UsageError(
+            ErrorCode.DATES_OUTSIDE,
+            f"{experiment.start}..{experiment.end} is not covered by bundle {bundle.name}",
+            remedy=f"Its sessions are {bundle.first_session}..{bundle.last_session}; choose --start and --end inside.",
+        )
+
+
+@cache
+def known_settings() -> Mapping[str, FieldInfo]:
+    """Every setting by dotted key, in the order of the settings' classes."""
+    return {key: field for key, field in _walk(Experiment, "") if not _is_section(field)}
+
+
+@cache
+def _sections() -> frozenset[str]:
+    return frozenset(key for key, field in _walk(Experiment, "") if _is_section(field))
+
+
+def _walk(section: type[Section], prefix: str) -> list[tuple[str, FieldInfo]]:
+    found = []
+    for name, field in section.model_fields.items():
+        found.append((f"{prefix}{name}", field))
+        if _is_section(field):
+            found.extend(_walk(field.annotation, f"{prefix}{name}."))  # type: ignore[arg-type]
+    return found
+
+
+def _is_section(field: FieldInfo) -> bool:
+    return isinstance(field.annotation, type) and issubclass(field.annotation, Section)
+
+
+def _is_list(field: FieldInfo) -> bool:
+    return get_origin(field.annotation) is tuple
+
+
+def _shown(path: Path, project: Project) -> str:
+    """The file as the user would name it: relative to the project, the packaged defaults or the working folder."""
+    for root in (project.root, defaults_root(), Path.cwd()):
+        if path.is_relative_to(root):
+            return path.relative_to(root).as_posix()
+    return str(path)
+
+
+def _read(path: Path, shown: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = "is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else f"cannot be read: {error.strerror}"
+        raise UsageError(ErrorCode.EXPERIMENT_INVALID, f"{shown} {reason}", remedy="Give a TOML file as in backtests/.") from error
+
+
+def _from_text(text: str, shown: str) -> dict[str, Any]:
+    """Dotted key -> value of a TOML text, with unknown keys refused."""
+    try:
+        tree = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        found = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", str(error))
+        where = f"{shown} line {found[2]}" if found else shown
+        what = found[1] if found else str(error)
+        raise UsageError(
+            ErrorCode.EXPERIMENT_INVALID,
+            f"{where}: not TOML: {what}",
+            remedy='Text stands in quotes, dates do not: name = "demo", start = 2025-02-03.',
+        ) from error
+    flat: dict[str, Any] = {}
+    _flatten(tree, "", flat)
+    for key in flat:
+        line = _line_of(text, key)
+        _refuse_unknown(key, f"{shown} line {line}" if line else shown)
+    return flat
+
+
+def _flatten(tree: Mapping[str, Any], prefix: str, into: dict[str, Any]) -> None:
+    for name, value in tree.items():
+        key = f"{prefix}{name}"
+        is_setting = key in known_settings() or key in NOT_BUILT_KEYS
+        if isinstance(value, dict) and value and not is_setting:
+            _flatten(value, f"{key}.", into)
+        elif not (key in _sections() and value == {}):
+            into[key] = value
+
+
+def _line_of(text: str, key: str) -> int | None:
+    """The line that gives `key`, where a plain reading of the text finds it (inline tables are not searched)."""
+    section = ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        header = re.match(r"\s*\[+\s*([^\]]+?)\s*\]", line)
+        entry = re.match(r"\s*([\w.\"' -]+?)\s*=", line)
+        if header:
+            section = f"{_bare(header[1])}."
+            if section == f"{key}.":
+                return number
+        elif entry and f"{section}{_bare(entry[1])}" == key:
+            return number
+    return None
+
+
+def _bare(key: str) -> str:
+    return re.sub(r"[\"'\s]", "", key)
+
+
+def _refuse_unknown(key: str, origin: str) -> None:
+    if key in known_settings():
+        return
+    if key in NOT_BUILT_KEYS:
+        raise UsageError(
+            ErrorCode.NOT_BUILT_YET, f"{key}, origin={origin}: this version has no such setting", remedy="Leave it out. " + SHOW_ALL
+        )
+    if key in _sections():
+        raise UsageError(
+            ErrorCode.SETTING_INVALID, f"{key} is a table of settings, origin={origin}", remedy=f"Set one of its keys: {_keys_in(key)}."
+        )
+    raise UsageError(ErrorCode.SETTING_UNKNOWN, f"no setting {key}, origin={origin}", remedy=f"{_nearest(key)}{SHOW_ALL}")
+
+
+def _keys_in(section: str) -> str:
+    keys = [key for key in known_settings() if key.startswith(f"{section}.")]
+    return ", ".join(keys[:6]) + (", …" if len(keys) > 6 else "")
+
+
+def _nearest(key: str) -> str:
+    """`Did you mean X? ` with the same last word, else the nearest spelling of the whole or of the last word, else empty."""
+    known = list(known_settings())
+    leaf = key.rpartition(".")[2]
+    near = [name for name in known if name.rpartition(".")[2] == leaf][:3] or get_close_matches(key, known, n=1, cutoff=0.6)
+    if not near:
+        leaves = get_close_matches(leaf, [name.rpartition(".")[2] for name in known], n=1, cutoff=0.6)
+        near = [name for name in known if leaves and name.rpartition(".")[2] == leaves[0]][:3]
+    return f"Did you mean {' or '.join(near)}? " if near else ""
+
+
+def _merged_overrides(overrides: Sequence[Override]) -> dict[str, tuple[Any, str]]:
+    """Dotted key -> (value, origin). Repeated lists add up; a single value given twice, and differently, is an error."""
+    merged: dict[str, tuple[Any, str]] = {}
+    for override in overrides:
+        _refuse_unknown(override.key, override.origin)
+        field = known_settings()[override.key]
+        value = _read_value(override.value, field)
+        if override.key in merged:
+            earlier, origin = merged[override.key]
+            if _is_list(field) and isinstance(earlier, list) and isinstance(value, list):
+                value = [*earlier, *value]
+            elif value != earlier:
+                text = f"{override.key} is given twice: {_short(earlier)} by {origin}, {_short(value)} by {override.origin}"
+                raise UsageError(ErrorCode.SETTING_INVALID, text, remedy="Give it once.")
+        merged[override.key] = (value, override.origin)
+    return merged
+
+
+def _read_value(value: object, field: FieldInfo) -> Any:
+    """The value of an override; see `Override` for how text is read."""
+    if not isinstance(value, str):
+        return list(value) if isinstance(value, tuple) else value
+    try:
+        parsed = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        parsed = value
+    if _is_list(field):
+        return (
+            parsed
+            if isinstance(parsed, list)
+            else [part.strip() for part in str(parsed if _is_quoted(value) else value).split(",") if part.strip()]
+        )
+    return value if field.annotation is str and not _is_quoted(value) else parsed
+
+
+def _is_quoted(text: str) -> bool:
+    return text[:1] in {'"', "'"}
+
+
+def _validated(flat: Mapping[str, Any], origins: Mapping[str, str], shown: str) -> Experiment:
+    """The experiment of these values. Strict: `"10"` is no number, `1` is no boolean."""
+    for key, unbuilt in NOT_BUILT_VALUES.items():
+        value = flat.get(key)
+        for word in value if isinstance(value, list) else [value]:
+            if isinstance(word, str) and word in unbuilt:
+                allowed = _allowed(known_settings()[key])
+                raise UsageError(
+                    ErrorCode.NOT_BUILT_YET,
+                    f"{key}={word}, origin={origins[key]}: this version cannot do that yet",
+                    remedy=f"Allowed: {allowed}.",
+                )
+    missing = [key for key, field in known_settings().items() if field.is_required() and key not in flat]
+    if missing:
+        raise UsageError(
+            ErrorCode.EXPERIMENT_INVALID, f"{shown} lacks {', '.join(missing)}", remedy="Add them; backtests/demo.toml has an example."
+        )
+    try:
+        once = Experiment.model_validate_json(json.dumps(_nested(flat), default=_plain), strict=True)
+        # Defaults are not validated: an integer default of a float setting would be 100000 here and 100000.0 after a round trip.
+        experiment = Experiment.model_validate_json(once.model_dump_json(), strict=True)
+    except ValidationError as error:
+        raise _invalid(error.errors()[0], origins) from None
+    _check_meaning(experiment, origins)
+    return experiment
+
+
+def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for key, value in flat.items():
+        *sections, leaf = key.split(".")
+        node = tree
+        for section in sections:
+            node = node.setdefault(section, {})
+        node[leaf] = value
+    return tree
+
+
+def _plain(value: Any) -> Any:
+    """Dates and times as text, everything else as it is."""
+    return value.isoformat() if isinstance(value, date | datetime | time) else value
+
+
+def _check_meaning(experiment: Experiment, origins: Mapping[str, str]) -> None:
+    """What no single field can know: empty or repeated lists, reversed dates."""
+    for key in ("symbols", "baselines", "without"):
+        values: Sequence[str] = getattr(experiment, key)
+        twice = [value for position, value in enumerate(values) if value in values[:position]]
+        if twice:
+            raise UsageError(ErrorCode.SETTING_INVALID, f"{key} names {twice[0]} twice, origin={origins[key]}", remedy="Name it once.")
+    if not experiment.symbols:
+        raise UsageError(
+            ErrorCode.SETTING_INVALID, f"symbols is empty, origin={origins['symbols']}", remedy="Name at least one symbol of the bundle."
+        )
+    if experiment.end < experiment.start:
+        text = f"start={experiment.start} ({origins['start']}) is after end={experiment.end} ({origins['end']})"
+        raise UsageError(ErrorCode.DATES_OUTSIDE, text, remedy="Give the earlier day as start.")
+
+
+def _invalid(details: ErrorDetails, origins: Mapping[str, str]) -> UsageError:
+    parts = [str(part) for part in details["loc"]]
+    key = ".".join(parts)
+    while parts and key not in known_settings():
+        parts.pop()
+        key = ".".join(parts)
+    field = known_settings().get(key)
+    meaning = f" It means: {field.description}." if field is not None and field.description else ""
+    return UsageError(
+        ErrorCode.SETTING_INVALID,
+        f"{key}={_short(details['input'])} {_must(details, field)}, origin={origins.get(key, DEFAULT_ORIGIN)}",
+        remedy=f"{_percent_hint(details)}{meaning}".strip(),
+    )
+
+
+def _must(details: ErrorDetails, field: FieldInfo | None) -> str:
+    allowed = _allowed(field) if field else ""
+    if allowed:
+        return f"must be one of {allowed}"
+    if details["type"].startswith("date"):
+        return "must be a date such as 2025-02-03"
+    return re.sub(r"^(Input|String|Value) should ", "must ", details["msg"])
+
+
+def _allowed(field: FieldInfo) -> str:
+    """The words that a closed set allows; empty for any other setting."""
+    annotation = field.annotation.__args__[0] if _is_list(field) else field.annotation  # type: ignore[union-attr]
+    words = getattr(annotation, "__args__", ())
+    return ", ".join(map(str, words)) if words and all(isinstance(word, str) for word in words) else ""
+
+
+def _percent_hint(details: ErrorDetails) -> str:
+    value = details["input"]
+    at_most_one = details["type"] == "less_than_equal" and details.get("ctx", {}).get("le") == 1
+    return f"Did you mean {value / 100:g} ({value:g} %)?" if at_most_one and 1 < value <= 100 else ""
+
+
+def _short(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, default=_plain)
+    return text if len(text) <= 60 else f"{text[:57]}..."
