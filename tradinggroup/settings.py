@@ -126,6 +126,7 @@ class ModelSettings(Section):
 
     timeout_seconds: Annotated[float, Field(gt=0)] = Field(60, description="limit of one request (ours)")
     maximum_retries: Annotated[int, Field(ge=0)] = Field(3, description="retries of one request after a server fault (ours)")
+    retry_wait_seconds: NonNegative = Field(0.5, description="wait before the first retry; doubled for each further one (ours)")
     maximum_concurrent: PositiveInt = Field(64, description="requests in flight at once (ours)")
     provider_failures_in_a_row: PositiveInt = Field(20, description="server faults in a row, after retries, that end the run (ours)")
     max_error_fraction: Fraction = Field(0.05, description="share of failed calls above which the run is invalid (ours)")

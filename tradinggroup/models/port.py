@@ -76,6 +76,8 @@ class ModelRequest:
     """Which of an agent's calls this is: `item`, `overall`, `10-K`, `forecast`, `experience`, …"""
     symbol: str = ""
     session: str = ""
+    position: int = 0
+    """Index of the call among those of the same session, symbol, agent and purpose (two news items: 0 and 1)."""
 
     @cached_property
     def content(self) -> bytes:
@@ -121,6 +123,14 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """One time that a server was asked for a call: what it said, and why that was no answer (None where it was one)."""
+
+    text: str
+    failure: Failure | None
+
+
+@dataclass(frozen=True, slots=True)
 class ModelReply:
     """What came back: a validated answer or a typed failure, never neither, never a silent default."""
 
@@ -135,6 +145,10 @@ class ModelReply:
     """Whether it was read from a recording rather than asked."""
     model_returned: str = ""
     """The model name that the server gave back, with its fingerprint where there is one."""
+    reasoning: str = ""
+    """What the model thought before it answered, where the server gives that apart from the answer."""
+    tries: tuple[Attempt, ...] = ()
+    """Every attempt in order, where there was more than one or the only one failed; the last is `text` and `failure`."""
 
 
 class ChatModel(Protocol):
