@@ -1,11 +1,27 @@
 """Technical features from closes alone (spec 4.1), as fractions.
 
-All windows end with the last close given; nothing later is ever looked at.
+All windows end with the last close given; nothing later is ever looked at. Sums are exact (`math.fsum`) and logarithms
+scalar, so that a processor with wider vector units computes the same bits.
 """
 
 from __future__ import annotations
 
+import itertools
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from tradinggroup.settings import ForecastSettings
+
+HISTORY_CLOSES = 150
+"""Closes the desk passes: Wilder's smoothing has forgotten its start to one part in ten thousand by then."""
+
+MINIMUM_CLOSES = 21
+SESSIONS_PER_YEAR = 252
+FLAT_RSI = 50.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +53,62 @@ class Features:
     """Population deviation of the last 10 log returns, not annualised: scales stop and target (spec 6.1)."""
     mean_absolute_return_fraction: float
     """Mean absolute log return of the last 20 sessions: scales the sideways band (spec 8.3)."""
+
+
+def compute_features(closes_usd: npt.NDArray[np.float64], settings: ForecastSettings) -> Features | None:
+    """Features at the last of `closes_usd` (n_sessions,), oldest first, positive, on one scale.
+
+    None where there are fewer closes than the longest window needs (21 with the default settings).
+    """
+    closes = closes_usd.tolist()
+    window = settings.window_sessions
+    if len(closes) < max(MINIMUM_CLOSES, window + 1, settings.rsi_sessions + 1, settings.volatility_sessions + 1):
+        return None
+    close = closes[-1]
+    recent = closes[-window:]
+    log_returns = _log_returns(closes, max(window, settings.volatility_sessions))
+    sigma = _population_deviation(log_returns[-settings.volatility_sessions :])
+    simplified_atr = _population_deviation(log_returns[-window:])
+    return Features(
+        return_1_fraction=close / closes[-2] - 1,
+        return_5_fraction=close / closes[-6] - 1,
+        return_20_fraction=close / closes[-21] - 1,
+        rsi14=relative_strength_index(closes, settings.rsi_sessions),
+        distance_to_high_fraction=close / max(recent) - 1,
+        distance_to_low_fraction=close / min(recent) - 1,
+        distance_to_mean_fraction=close / (math.fsum(recent) / window) - 1,
+        distance_to_previous_high_fraction=close / max(closes[-window - 1 : -1]) - 1,
+        is_new_high=close == max(recent),
+        is_new_low=close == min(recent),
+        volatility_per_year_fraction=sigma * math.sqrt(SESSIONS_PER_YEAR),
+        simplified_atr_fraction=simplified_atr,
+        breakout_threshold_fraction=max(settings.breakout_minimum_fraction, settings.breakout_factor * simplified_atr),
+        sigma10_fraction=sigma,
+        mean_absolute_return_fraction=math.fsum(abs(value) for value in log_returns[-window:]) / window,
+    )
+
+
+def relative_strength_index(closes: Sequence[float], length: int) -> float:
+    """Wilder's index of the last close, 0 to 100: the mean of the first `length` changes, then smoothed by 1 / `length`.
+
+    Agrees with TA-Lib's RSI, except that prices that never moved give 50 (neither bought nor sold) where TA-Lib gives 0.
+    """
+    changes = [after - before for before, after in itertools.pairwise(closes)]
+    gain = math.fsum(change for change in changes[:length] if change > 0) / length
+    loss = math.fsum(-change for change in changes[:length] if change < 0) / length
+    for change in changes[length:]:
+        gain = (gain * (length - 1) + (change if change > 0 else 0.0)) / length
+        loss = (loss * (length - 1) + (-change if change < 0 else 0.0)) / length
+    return 100 * gain / (gain + loss) if gain + loss > 0 else FLAT_RSI
+
+
+def _log_returns(closes: Sequence[float], count: int) -> list[float]:
+    """The last `count` log returns, oldest first."""
+    tail = closes[-count - 1 :]
+    return [math.log(after / before) for before, after in itertools.pairwise(tail)]
+
+
+def _population_deviation(values: Sequence[float]) -> float:
+    """Root of the mean squared distance to the mean (1/n, as in spec eq. 2)."""
+    mean = math.fsum(values) / len(values)
+    return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / len(values))

@@ -1,0 +1,55 @@
+"""Closes on one scale: what is before a split or a dividend is rescaled, the newest close stays as it is."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from datetime import date
+
+import numpy as np
+import numpy.typing as npt
+
+from tradinggroup.data.records import ActionKind, CorporateAction
+from tradinggroup.errors import DataError, ErrorCode
+
+
+def adjusted_closes(
+    sessions: Sequence[date], closes_usd: npt.NDArray[np.float64], actions: Sequence[CorporateAction]
+) -> npt.NDArray[np.float64]:
+    """`closes_usd` (n_sessions,) with everything before each action's ex-session brought to the scale after it.
+
+    A split of `ratio` divides the earlier closes by it; a dividend multiplies them by 1 - cash / previous close, where the
+    previous close stands on the scale of the ex-session. Only actions inside the window may be passed, ordered by
+    (ex-session, kind). Newest first, so that a longer history gives the same bits for the sessions it shares.
+    """
+    adjusted = closes_usd
+    if actions:
+        adjusted = closes_usd.copy()
+    split_ratio = 1.0
+    split_session: date | None = None
+    for action in reversed(actions):
+        earlier = bisect_left(sessions, action.ex_session)
+        if earlier == 0:
+            continue
+        if action.kind is ActionKind.SPLIT:
+            split_ratio, split_session = action.ratio or 1.0, action.ex_session
+            adjusted[:earlier] /= split_ratio
+        else:
+            previous_usd = float(closes_usd[earlier - 1]) / (split_ratio if split_session == action.ex_session else 1.0)
+            adjusted[:earlier] *= dividend_factor(action, previous_usd)
+    return adjusted
+
+
+def dividend_factor(action: CorporateAction, previous_close_usd: float) -> float:
+    """1 - cash / previous close, between 0 and 1. Raises DataError where the cash is not below the close before it."""
+    cash_usd = action.cash_usd or 0.0
+    if not 0 <= cash_usd < previous_close_usd:
+        raise DataError(
+            ErrorCode.BUNDLE_INVALID,
+            f"a dividend of {action.symbol} that is not below the close before it",
+            ex_session=action.ex_session.isoformat(),
+            cash_usd=cash_usd,
+            previous_close_usd=previous_close_usd,
+            remedy="Correct the actions and import again.",
+        )
+    return 1 - cash_usd / previous_close_usd
