@@ -41,11 +41,13 @@ def _tagged(content: bytes) -> str:
 
 def _table_months(name: str, table: pa.Table) -> Iterator[tuple[str, bytes]]:
     """(month, digest) of one sorted table; the rows of a month keep the table's order."""
+    if table.num_rows == 0:
+        return
     months = table.column("known_at").cast(pa.int64()).to_numpy().astype("datetime64[us]").astype("datetime64[M]")
     order = np.argsort(months, kind="stable")
     months = months[order]
     columns = [_Column(column.name, table.column(column.name).take(pa.array(order)).combine_chunks()) for column in table.schema]
-    starts = np.flatnonzero(np.r_[True, months[1:] != months[:-1]]) if len(months) else np.array([], dtype=np.int64)
+    starts = np.flatnonzero(np.r_[True, months[1:] != months[:-1]])
     for start, stop in zip(starts, [*starts[1:], len(months)], strict=True):
         digest = hashlib.sha256(name.encode())
         for column in columns:
