@@ -23,6 +23,7 @@ class ReasonCode(StrEnum):
     TAKE_PROFIT = "TAKE_PROFIT", "the open profit reached the target: a forced sale"
     OPEN_ABOVE_BUDGET = "OPEN_ABOVE_BUDGET", "the open was dearer than the cash allows: the order was cut"
     OPEN_UNAFFORDABLE = "OPEN_UNAFFORDABLE", "at the open the cash did not buy one whole share: the order was denied"
+    COMMISSION_UNAFFORDABLE = "COMMISSION_UNAFFORDABLE", "cash and proceeds together did not pay the commission of a sale: it was denied"
     POSITION_GONE = "POSITION_GONE", "fewer shares were held at the open than the sale asked for"
     POSITION_EXCEEDS_MAX_WEIGHT = "POSITION_EXCEEDS_MAX_WEIGHT", "the purchase would pass the profile's maximum weight"
     CASH_BUFFER = "CASH_BUFFER", "the purchase would use cash that the profile keeps back"

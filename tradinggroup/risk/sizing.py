@@ -1,0 +1,190 @@
+"""From an action to whole shares: the style's size, the profile's limits, and what the open leaves of it.
+
+Nothing here trusts a model. An action that is no action sends no order, no purchase costs more than the cash, and no sale
+sells more than is held.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from tradinggroup.risk.account import Account
+from tradinggroup.risk.costs import Commission
+from tradinggroup.risk.profile import RiskProfile
+from tradinggroup.risk.verdicts import ReasonCode, Status, Verdict
+
+ExecutedAction = Literal["buy", "hold", "sell"]
+
+MAXIMUM_ORDER_SHARES = 10**12
+"""Beyond this a float no longer tells one share from the next; no market has so many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sizing:
+    """What becomes of an action: an order of `shares`, or none."""
+
+    action: ExecutedAction
+    """What is executed; `hold` where no order is sent."""
+    shares: int
+    """Whole shares to order: purchases positive, sales negative, zero for none."""
+    wanted_shares: int
+    """What the action asked for by its style's rule, before any limit; signed alike."""
+    verdict: Verdict
+
+
+def size_action(
+    action: object,
+    *,
+    account: Account,
+    style: str,
+    profile: RiskProfile,
+    commission: Commission,
+    gap_buffer_fraction: float,
+) -> Sizing:
+    """Size an agent's action at the close (spec 6.2).
+
+    Args:
+        action: `buy`, `hold` or `sell`; anything else, None included, is denied with NO_ANSWER.
+        account: the account at the close, before the action.
+        style: sets the share of cash that is spent and the share of the position that is sold.
+        profile: the styles' fractions and the limits.
+        commission: paid out of the budget.
+        gap_buffer_fraction: share of the budget kept back, since the order fills at an open that is not known yet.
+    """
+    if not isinstance(action, str) or action not in ("buy", "hold", "sell"):
+        return _no_order(Status.DENIED, ReasonCode.NO_ANSWER)
+    if action == "hold":
+        return _no_order(Status.ALLOWED, ReasonCode.HOLD)
+    if action == "sell":
+        return _size_sale(account, sell_fraction=profile.rules(style).sell_position_fraction)
+    return _size_purchase(account, style, profile=profile, commission=commission, gap_buffer_fraction=gap_buffer_fraction)
+
+
+def size_forced_exit(code: ReasonCode, *, account: Account, style: str, profile: RiskProfile) -> Sizing:
+    """Size a stop-loss or take-profit sale: the style's sell fraction, or everything under `forced_exit_full` (spec 6.1)."""
+    fraction = 1.0 if profile.stops.forced_exit_full else profile.rules(style).sell_position_fraction
+    count = _shares_to_sell(account.shares, fraction)
+    numbers = {"pnl": account.unrealised_fraction, "style": style, "sold": count, "held": account.shares}
+    return Sizing("sell", -count, -count, Verdict(Status.ALLOWED, code, numbers))
+
+
+def fit_at_open(shares: int, *, cash_usd: float, held_shares: int, open_usd: float, commission: Commission) -> tuple[int, Verdict]:
+    """What of an order can fill at the open: `(shares, verdict)`, signed as asked.
+
+    A purchase is cut to what the cash affords with its commission, a sale to what is held. An order whose commission can't
+    be paid is denied, so cash never turns negative.
+
+    Args:
+        shares: the order, on the share scale of the open (rebased after a split).
+        cash_usd: cash before the fill, a dividend of the session included.
+        held_shares: shares held before the fill.
+        open_usd: fill price.
+        commission: of this fill.
+    """
+    if shares == 0:
+        return 0, Verdict(Status.ALLOWED, ReasonCode.HOLD)
+    if shares > 0:
+        return _fit_purchase(shares, cash_usd=cash_usd, open_usd=open_usd, commission=commission)
+    return _fit_sale(-shares, cash_usd=cash_usd, held_shares=held_shares, open_usd=open_usd, commission=commission)
+
+
+def affordable_shares(budget_usd: float, price_usd: float, commission: Commission) -> int:
+    """Most whole shares that a budget buys with their commission (spec 6.2); zero where a number makes no sense."""
+    if not (math.isfinite(budget_usd) and math.isfinite(price_usd) and budget_usd > 0 and price_usd > 0):
+        return 0
+    count = math.floor(min(budget_usd / price_usd, MAXIMUM_ORDER_SHARES))
+    count = max(0, math.floor(min((budget_usd - commission.usd(count, price_usd)) / price_usd, count)))
+    while count > 0 and not _is_paid_by(budget_usd, count, price_usd, commission):
+        count -= 1
+    return count
+
+
+def _is_paid_by(cash_usd: float, count: int, price_usd: float, commission: Commission) -> bool:
+    """Whether cash stays at zero or more, in whichever order a ledger subtracts price and commission."""
+    value, fee = count * price_usd, commission.usd(count, price_usd)
+    return cash_usd - (value + fee) >= 0 and cash_usd - value - fee >= 0
+
+
+def _size_purchase(account: Account, style: str, *, profile: RiskProfile, commission: Commission, gap_buffer_fraction: float) -> Sizing:
+    kept = 1 - gap_buffer_fraction
+    fraction = profile.rules(style).buy_cash_fraction
+    wanted = affordable_shares(fraction * account.cash_usd * kept, account.close_usd, commission)
+    if wanted == 0:
+        return _no_order(Status.DENIED, ReasonCode.ZERO_SHARES, numbers={"buy_cash_fraction": fraction})
+    allowed, code = wanted, ReasonCode.ALLOWED
+    for limit_code, room_usd in _rooms(account, profile):
+        room = affordable_shares(room_usd * kept, account.close_usd, commission)
+        if room < allowed:
+            allowed, code = room, limit_code
+    numbers = _purchase_numbers(account, profile, wanted=wanted, allowed=allowed, code=code)
+    if allowed == 0:
+        return _no_order(Status.DENIED, code, wanted=wanted, numbers=numbers)
+    status = Status.ALLOWED if code is ReasonCode.ALLOWED else Status.REDUCED
+    return Sizing("buy", allowed, wanted, Verdict(status, code, numbers))
+
+
+def _rooms(account: Account, profile: RiskProfile) -> list[tuple[ReasonCode, float]]:
+    """USD that each limit in force leaves for a purchase, its commission counted as invested."""
+    limits, rooms = profile.limits, []
+    if limits.maximum_weight_fraction < 1:
+        weight_room = limits.maximum_weight_fraction * account.equity_usd - account.position_usd
+        rooms.append((ReasonCode.POSITION_EXCEEDS_MAX_WEIGHT, weight_room))
+    if limits.cash_buffer_fraction > 0:
+        rooms.append((ReasonCode.CASH_BUFFER, account.cash_usd - limits.cash_buffer_fraction * account.equity_usd))
+    return rooms
+
+
+def _purchase_numbers(account: Account, profile: RiskProfile, *, wanted: int, allowed: int, code: ReasonCode) -> Mapping[str, Any]:
+    """The numbers behind a purchase's verdict, as fractions of the equity."""
+
+    def weight(count: int) -> float:
+        return (account.shares + count) * account.close_usd / account.equity_usd
+
+    if code is ReasonCode.POSITION_EXCEEDS_MAX_WEIGHT:
+        return {"wanted": weight(wanted), "max": profile.limits.maximum_weight_fraction, "weight": weight(allowed)}
+    if code is ReasonCode.CASH_BUFFER:
+        return {"wanted": weight(wanted), "min_cash": profile.limits.cash_buffer_fraction, "weight": weight(allowed)}
+    return {"weight": weight(allowed)}
+
+
+def _size_sale(account: Account, *, sell_fraction: float) -> Sizing:
+    if account.shares <= 0:
+        return _no_order(Status.DENIED, ReasonCode.NOTHING_TO_SELL)
+    count = _shares_to_sell(account.shares, sell_fraction)
+    numbers = {"sold": count, "held": account.shares}
+    return Sizing("sell", -count, -count, Verdict(Status.ALLOWED, ReasonCode.ALLOWED, numbers))
+
+
+def _shares_to_sell(held_shares: int, fraction: float) -> int:
+    """Whole shares of a position, at least one where there is one (spec 6.2)."""
+    return min(held_shares, max(1, math.floor(held_shares * fraction)))
+
+
+def _no_order(status: Status, code: ReasonCode, *, wanted: int = 0, numbers: Mapping[str, Any] | None = None) -> Sizing:
+    return Sizing("hold", 0, wanted, Verdict(status, code, numbers or {}))
+
+
+def _fit_purchase(shares: int, *, cash_usd: float, open_usd: float, commission: Commission) -> tuple[int, Verdict]:
+    if math.isfinite(open_usd) and open_usd > 0 and _is_paid_by(cash_usd, shares, open_usd, commission):
+        return shares, Verdict(Status.ALLOWED, ReasonCode.ALLOWED)
+    count = min(shares, affordable_shares(cash_usd, open_usd, commission))
+    numbers = {"wanted_shares": shares, "shares": count}
+    if count == 0:
+        return 0, Verdict(Status.DENIED, ReasonCode.OPEN_UNAFFORDABLE, numbers)
+    return count, Verdict(Status.REDUCED, ReasonCode.OPEN_ABOVE_BUDGET, numbers)
+
+
+def _fit_sale(shares: int, *, cash_usd: float, held_shares: int, open_usd: float, commission: Commission) -> tuple[int, Verdict]:
+    count = min(shares, max(0, held_shares))
+    numbers = {"wanted_shares": -shares, "shares": -count}
+    if count == 0:
+        return 0, Verdict(Status.DENIED, ReasonCode.POSITION_GONE, numbers)
+    proceeds, fee = count * open_usd, commission.usd(count, open_usd)
+    if not (cash_usd + proceeds - fee >= 0 and cash_usd + (proceeds - fee) >= 0):
+        return 0, Verdict(Status.DENIED, ReasonCode.COMMISSION_UNAFFORDABLE, {"wanted_shares": -shares, "shares": 0})
+    if count < shares:
+        return -count, Verdict(Status.REDUCED, ReasonCode.POSITION_GONE, numbers)
+    return -count, Verdict(Status.ALLOWED, ReasonCode.ALLOWED)
