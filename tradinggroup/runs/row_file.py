@@ -1,0 +1,100 @@
+"""One append-only file of a run: whole lines or nothing, and a resumed run may only repeat what already stands there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tradinggroup.errors import DataError, ErrorCode
+
+_READ_STEP_BYTES = 1 << 20
+
+
+class RowFile:
+    """Appends chunks of whole lines without a buffer, so that a killed process leaves whole lines behind."""
+
+    def __init__(self, path: Path, *, first_line: bytes = b"", keep: bool = False) -> None:
+        """Open `path`. With `keep` its whole lines stay, and the next appends must repeat them byte for byte.
+
+        Raises DataError RUN_UNWRITABLE.
+        """
+        self.path = path
+        try:
+            kept = _whole_lines(path) if keep else 0
+            self._stream = path.open("r+b" if kept else "wb", buffering=0)
+            self._stream.truncate(kept)
+        except OSError as problem:
+            raise unwritable(path, problem) from problem
+        self._size = 0
+        self._kept_bytes = kept
+        self.append(first_line)
+
+    def append(self, chunk: bytes) -> None:
+        """Write whole lines. Raises DataError RUN_UNWRITABLE (then the file ends with its last whole chunk), or RUN_INVALID."""
+        if self._size < self._kept_bytes:
+            chunk = self._repeat(chunk)
+        try:
+            rest = memoryview(chunk)
+            while rest:  # a full disk takes a part first, and gives its reason only at the next write
+                rest = rest[self._stream.write(rest) or 0 :]
+        except OSError as problem:
+            self._cut_back()
+            raise unwritable(self.path, problem) from problem
+        self._size += len(chunk)
+
+    def close(self) -> None:
+        """Close the file; may be called again."""
+        self._stream.close()
+
+    def _repeat(self, chunk: bytes) -> bytes:
+        """Compare the part of `chunk` that already stands in the file, and return the rest."""
+        length = min(len(chunk), self._kept_bytes - self._size)
+        self._stream.seek(self._size)
+        standing = self._stream.read(length)
+        if standing != chunk[:length]:
+            raise self._differs()
+        self._size += length
+        return chunk[length:]
+
+    def _differs(self) -> DataError:
+        self._stream.seek(0)
+        line = self._stream.read(self._size).count(b"\n") + 1
+        return DataError(
+            ErrorCode.RUN_INVALID,
+            "a resumed run came out differently",
+            file=self.path.name,
+            first_line=f"{line} or later",
+            remedy="The folder, the bundle or the program was changed; start a new run.",
+        )
+
+    def _cut_back(self) -> None:
+        """Take away a half-written chunk; a disk that refuses even that leaves a half line, which readers pass over."""
+        try:
+            self._stream.truncate(self._size)
+        except OSError:
+            return
+
+
+def unwritable(path: Path, problem: OSError) -> DataError:
+    """The error for a run folder that cannot be written: which path, and what the system said."""
+    return DataError(
+        ErrorCode.RUN_UNWRITABLE,
+        path=problem.filename or path,
+        reason=problem.strerror or str(problem),
+        remedy="Make room or give write permission; what was written before is kept and can be resumed.",
+    )
+
+
+def _whole_lines(path: Path) -> int:
+    """Bytes of `path` up to its last newline; 0 where there is no file."""
+    if not path.is_file():
+        return 0
+    with path.open("rb") as stream:
+        end = stream.seek(0, 2)
+        while end > 0:
+            start = max(0, end - _READ_STEP_BYTES)
+            stream.seek(start)
+            newline = stream.read(end - start).rfind(b"\n")
+            if newline >= 0:
+                return start + newline + 1
+            end = start
+    return 0
