@@ -1,0 +1,128 @@
+"""One symbol's window: the exchange's sessions, the bars that it has, its corporate actions.
+
+This is the broker's world, not the trader's. It is read through a `View` as of the last session's close, like everything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from tradinggroup.data.bundle import Bundle
+from tradinggroup.data.records import ActionKind, Bar, CorporateAction, PriceBasis
+from tradinggroup.errors import DataError, ErrorCode
+
+Prices = npt.NDArray[np.float64]
+
+_APPLIED: dict[PriceBasis, tuple[ActionKind, ...]] = {
+    PriceBasis.AS_TRADED: (ActionKind.SPLIT, ActionKind.DIVIDEND),
+    PriceBasis.SPLIT_ADJUSTED: (ActionKind.DIVIDEND,),
+    PriceBasis.TOTAL_RETURN: (),
+}
+"""What is not already inside the prices of a basis."""
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolMarket:
+    """Bars of `symbol` in a window of n exchange sessions, of which it traded on m <= n.
+
+    Attributes:
+        symbol: the symbol.
+        sessions: all n exchange sessions, ascending, whether the symbol traded or not.
+        bar_positions: for each of the m bars its position in `sessions`, ascending.
+        open_usd, high_usd, low_usd, close_usd, volume_shares: shape (m,), as the bundle holds them.
+        actions: for each session the splits and dividends that take effect before its open, splits first.
+        close_before_usd: the last close before the window, on the scale of that day; None where there is none.
+    """
+
+    symbol: str
+    sessions: tuple[date, ...]
+    bar_positions: tuple[int, ...]
+    open_usd: Prices
+    high_usd: Prices
+    low_usd: Prices
+    close_usd: Prices
+    volume_shares: Prices
+    actions: tuple[tuple[CorporateAction, ...], ...]
+    close_before_usd: float | None
+
+    @classmethod
+    def build(
+        cls,
+        symbol: str,
+        *,
+        sessions: Sequence[date],
+        bars: Sequence[Bar],
+        actions: Sequence[CorporateAction] = (),
+        close_before_usd: float | None = None,
+    ) -> Self:
+        """Put bars and actions on the sessions of a window.
+
+        An action takes effect on the first session of the window that is not before its ex-session; one after the window is
+        left out. Raises ValueError for a bar outside the sessions.
+        """
+        place = {session: position for position, session in enumerate(sessions)}
+        if any(bar.session not in place for bar in bars):
+            raise ValueError(f"{symbol}: a bar outside the sessions of the window")
+        ordered = sorted(bars, key=lambda bar: bar.session)
+        return cls(
+            symbol=symbol,
+            sessions=tuple(sessions),
+            bar_positions=tuple(place[bar.session] for bar in ordered),
+            open_usd=_column([bar.open_usd for bar in ordered]),
+            high_usd=_column([bar.high_usd for bar in ordered]),
+            low_usd=_column([bar.low_usd for bar in ordered]),
+            close_usd=_column([bar.close_usd for bar in ordered]),
+            volume_shares=_column([bar.volume_shares for bar in ordered]),
+            actions=_by_session(sessions, actions),
+            close_before_usd=close_before_usd,
+        )
+
+
+def market_of(bundle: Bundle, symbol: str, start: date, end: date) -> SymbolMarket:
+    """The window of `symbol` between two calendar days, both inclusive.
+
+    Splits and dividends that are inside the prices of the bundle's basis already are not applied again.
+    Raises DataError DATES_OUTSIDE where no session lies between the days.
+    """
+    sessions = bundle.calendar.sessions(start, end)
+    if not sessions:
+        raise DataError(
+            ErrorCode.DATES_OUTSIDE,
+            "no exchange session between the dates",
+            start=start,
+            end=end,
+            remedy=f"The bundle covers {bundle.first_session} to {bundle.last_session}.",
+        )
+    view = bundle.view(as_of=bundle.calendar.close_at(sessions[-1]))
+    bars = view.bars(symbol, min(bundle.first_session, sessions[0]), sessions[-1])
+    before = [bar for bar in bars if bar.session < sessions[0]]
+    marked_on = before[-1].session if before else sessions[0] - timedelta(days=1)
+    actions = view.actions(symbol, after=marked_on, through=sessions[-1])
+    return SymbolMarket.build(
+        symbol,
+        sessions=sessions,
+        bars=bars[len(before) :],
+        actions=[action for action in actions if action.kind in _APPLIED[bundle.basis]],
+        close_before_usd=before[-1].close_usd if before else None,
+    )
+
+
+def _column(values: list[float]) -> Prices:
+    column = np.array(values, dtype=np.float64)
+    column.flags.writeable = False
+    return column
+
+
+def _by_session(sessions: Sequence[date], actions: Sequence[CorporateAction]) -> tuple[tuple[CorporateAction, ...], ...]:
+    placed: list[list[CorporateAction]] = [[] for _ in sessions]
+    for action in sorted(actions, key=lambda action: (action.ex_session, action.kind is not ActionKind.SPLIT)):
+        position = next((index for index, session in enumerate(sessions) if session >= action.ex_session), None)
+        if position is not None:
+            placed[position].append(action)
+    return tuple(tuple(group) for group in placed)

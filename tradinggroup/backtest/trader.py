@@ -1,0 +1,35 @@
+"""What decides: the agents' desk and every baseline are traders on the same engine.
+
+A trader is called once a session with a bar, after its close. It is given a date and a copy of its account and nothing else:
+no bar, no broker, no backtrader object, so that it cannot see a price after the close it decides on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Protocol
+
+from tradinggroup.risk.account import Account
+from tradinggroup.risk.verdicts import ReasonCode
+
+
+@dataclass(frozen=True, slots=True)
+class OrderIntent:
+    """A market order for the next open. Share counts are whole; purchases positive, sales negative."""
+
+    shares: int
+    action: str
+    style: str | None
+    code: ReasonCode
+    forced: bool
+    wanted_shares: int
+    """What was asked for before the risk layer changed it; equal to `shares` where it did not."""
+
+
+class Trader(Protocol):
+    """Decides at the close of a session. An exception ends the account's run and reaches its caller unchanged."""
+
+    def on_close(self, session: date, account: Account) -> OrderIntent | None:
+        """The order for the next open at which the symbol trades; None, or an intent of 0 shares, sends none."""
+        ...
