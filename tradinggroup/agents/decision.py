@@ -1,0 +1,90 @@
+"""Decision agent: buy, hold or sell at the next fill (spec 7). How much is the risk layer's business."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any, cast
+
+from tradinggroup.agents.context import AgentContext, ask
+from tradinggroup.agents.outputs import DecisionOutput, Forecasting, NewsSentiment, ReportRetrieval, StyleSelection, newest
+from tradinggroup.agents.wording import (
+    NO_EXPERIENCE,
+    account_evidence,
+    account_text,
+    features_text,
+    forecast_text,
+    limits_text,
+    news_text,
+    report_text,
+    style_text,
+)
+from tradinggroup.data.features import Features
+from tradinggroup.models.answers import Decision
+from tradinggroup.risk.account import Account
+from tradinggroup.risk.thresholds import Thresholds
+
+AGENT = "decision"
+
+
+async def decide(
+    context: AgentContext,
+    *,
+    session: date,
+    features: Features,
+    news: NewsSentiment,
+    report: ReportRetrieval,
+    forecasting: Forecasting,
+    style: StyleSelection,
+    account: Account,
+    thresholds: Thresholds | None,
+    performance: str,
+    experience: str | None,
+    lesson_id: str | None,
+    experience_statistics: Mapping[str, Any] | None = None,
+) -> DecisionOutput:
+    """Ask for the action. A failed call has no action: it is counted and sends no order, and is never taken for a hold.
+
+    Args:
+        thresholds: the exits that the risk layer enforces, None where it is off.
+        performance: how the account did lately, as text without levels.
+        experience: the lesson's text for the prompt, None where there is none.
+        lesson_id: id of that lesson.
+        experience_statistics: the lesson's numbers for the rule-based analyst: `cases`, `hit_rate`, `by_action`.
+    """
+    reply = await ask(
+        context,
+        agent=AGENT,
+        template="decision",
+        values={
+            "session": session.isoformat(),
+            "features": features_text(features, context.settings.forecasting),
+            "news_sentiment": news_text(news),
+            "report_retrieval": report_text(report),
+            "forecasting": forecast_text(forecasting),
+            "style_selection": style_text(style),
+            "account": account_text(account),
+            "limits": limits_text(thresholds),
+            "performance": performance,
+            "experience": experience or NO_EXPERIENCE,
+        },
+        evidence={
+            "p_up": forecasting.p_up,
+            "p_down": forecasting.p_down,
+            "gated_label": forecasting.gated_label,
+            "news_score": news.known_score,
+            "account": account_evidence(account),
+            "take_profit_fraction": thresholds.take_profit_fraction if thresholds else None,
+            "experience_statistics": experience_statistics,
+        },
+        session=session,
+    )
+    answer = cast(Decision | None, reply.answer)
+    return DecisionOutput(
+        action=answer.action if answer else None,
+        confidence=answer.confidence if answer else None,
+        reasoning=answer.reasoning if answer else "",
+        experience=lesson_id,
+        failure=reply.failure,
+        newest_known_at=newest(news.newest_known_at, report.newest_known_at),
+    )

@@ -1,0 +1,131 @@
+"""Report-retrieval agent: what the latest annual and quarterly filing say that can move the price (spec 3).
+
+The prompt holds no session date, so that a summary depends on its filing alone and is asked for once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+from tradinggroup.agents.context import AgentContext, ask
+from tradinggroup.agents.outputs import FormReport, ReportRetrieval, failure_line
+from tradinggroup.agents.wording import figures_text, quoted
+from tradinggroup.clock import NEW_YORK, iso_utc
+from tradinggroup.data.records import Filing, Fundamentals
+from tradinggroup.models.answers import ReportSummary
+from tradinggroup.models.port import Failure
+from tradinggroup.retrieval.search import Passage, index_filing, search
+
+if TYPE_CHECKING:
+    from tradinggroup.data.view import View
+
+AGENT = "report_retrieval"
+FORMS = ("10-K", "10-Q")
+QUERIES = (
+    "revenue and net sales growth compared to the prior year",
+    "gross margin, operating income, costs and profitability",
+    "guidance and outlook, what we expect for the next quarter and year",
+    "cash flow from operations, debt and liquidity",
+    "risk factors, legal proceedings, regulation and competition",
+    "segment results, customer demand, deliveries and volumes",
+)
+"""The questions of spec 3; a chunk counts by its best one."""
+
+
+async def retrieve_report(context: AgentContext, *, session: date, view: View) -> ReportRetrieval:
+    """The summaries of the latest filings known by the view's clock and not older than the look-back."""
+    not_before = view.as_of - timedelta(days=context.settings.report_retrieval.lookback_days)
+    found: list[tuple[Filing, Fundamentals | None]] = []
+    for form in FORMS:
+        filing = view.latest_filing(context.symbol, form, not_before=not_before)
+        if filing is not None:
+            figures = view.latest_fundamentals(context.symbol, form)
+            found.append((filing, figures if figures is not None and figures.known_at >= not_before else None))
+    made = [context.filing_summaries.get(_key(filing, figures)) for filing, figures in found]
+    ready = [report for report in made if report is not None]
+    if len(ready) < len(found):
+        ready = await asyncio.gather(*(_report(context, filing, figures, session) for filing, figures in found))
+    return ReportRetrieval(tuple(ready))
+
+
+def _key(filing: Filing, figures: Fundamentals | None) -> tuple[str, ...]:
+    return (filing.form, filing.id, figures.period if figures else "", iso_utc(figures.known_at) if figures else "")
+
+
+async def _report(context: AgentContext, filing: Filing, figures: Fundamentals | None, session: date) -> FormReport:
+    return await context.filing_summaries.get_or_make(_key(filing, figures), lambda: _summarise(context, filing, figures, session))
+
+
+async def _summarise(context: AgentContext, filing: Filing, figures: Fundamentals | None, session: date) -> FormReport:
+    passages = find_passages(context, filing)
+    reply = await ask(
+        context,
+        agent=AGENT,
+        template=filing.form,
+        values={
+            "form": filing.form,
+            "period": filing.period or "not stated",
+            "filed": filing.known_at.astimezone(NEW_YORK).date().isoformat(),
+            "figures": figures_text(figures),
+            "passages": "\n\n".join(f'[{number}] """{quoted(passage.chunk.text)}"""' for number, passage in enumerate(passages, start=1)),
+        },
+        evidence={"form": filing.form, "passages": [passage.chunk.text for passage in passages]},
+        session=session,
+    )
+    summary = cast(ReportSummary | None, reply.answer)
+    return FormReport(
+        form=filing.form,
+        filing_id=filing.id,
+        period=filing.period,
+        known_at=filing.known_at,
+        newest_known_at=max(filing.known_at, figures.known_at) if figures else filing.known_at,
+        summary=summary,
+        failure=reply.failure,
+        prompt_text=_prompt_text(filing, summary),
+        line=_line(filing, summary, passages, reply.failure),
+    )
+
+
+def find_passages(context: AgentContext, filing: Filing) -> list[Passage]:
+    """The passages of a filing that are about the price, best first."""
+    settings = context.settings.report_retrieval
+    index = index_filing(filing.sections, parts=context.retrieval, settings=settings)
+    return search(index, QUERIES, parts=context.retrieval, settings=settings)
+
+
+def _prompt_text(filing: Filing, summary: ReportSummary | None) -> str:
+    head = f"{filing.form} for the period to {filing.period or 'an unstated date'}"
+    if summary is None:
+        return f"{head}: it could not be summarised; nothing is known from it."
+    lists = (("figures", summary.indicators), ("risks", summary.risks), ("opportunities", summary.opportunities))
+    details = [f"  {name}: {'; '.join(entries)}" for name, entries in lists if entries]
+    if summary.guidance:
+        details.insert(1, f"  guidance: {summary.guidance}")
+    return "\n".join([f"{head}: {summary.summary}", *details])
+
+
+def _line(filing: Filing, summary: ReportSummary | None, passages: Sequence[Passage], failure: Failure | None) -> Mapping[str, Any]:
+    return {
+        "filing_id": filing.id,
+        "period": filing.period,
+        "known_at": iso_utc(filing.known_at),
+        "indicators": list(summary.indicators) if summary else [],
+        "guidance": summary.guidance if summary else "",
+        "risks": list(summary.risks) if summary else [],
+        "opportunities": list(summary.opportunities) if summary else [],
+        "summary": summary.summary if summary else "",
+        "passages": [
+            {
+                "chunk_id": passage.chunk.id,
+                "dense": passage.dense,
+                "sparse": passage.sparse,
+                "hybrid": passage.hybrid,
+                "probability": passage.probability,
+            }
+            for passage in passages
+        ],
+        "failure": failure_line(failure),
+    }
