@@ -139,6 +139,17 @@ def test_fit_at_open_table(
     assert (filled, verdict.status, verdict.code) == (expected, status, code)
 
 
+@pytest.mark.parametrize("price_usd", [0.1, 0.3, 0.7, 1.1, 3.3, 33.33, 238.13])
+def test_a_budget_that_is_exactly_the_cost_never_leaves_a_debt(commission: Commission, price_usd: float) -> None:
+    for count in range(1, 3_000, 7):
+        cash_usd = count * price_usd + commission.usd(count, price_usd)
+        bought = affordable_shares(cash_usd, price_usd, commission)
+        assert bought in (count - 1, count)
+        assert cash_usd - bought * price_usd - commission.usd(bought, price_usd) >= 0
+        filled, _ = fit_at_open(count, cash_usd=cash_usd, held_shares=0, open_usd=price_usd, commission=commission)
+        assert cash_usd - filled * price_usd - commission.usd(filled, price_usd) >= 0
+
+
 def test_every_reason_code_of_the_enum_is_used(repository: Path) -> None:
     source = "".join(path.read_text(encoding="utf-8") for path in (repository / "tradinggroup").rglob("*.py") if path.name != "verdicts.py")
     assert [code.name for code in ReasonCode if f"ReasonCode.{code.name}" not in source] == []
