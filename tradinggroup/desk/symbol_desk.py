@@ -79,7 +79,8 @@ class SymbolDesk:
     def close(self) -> None:
         """Stop research that is still running ahead."""
         if self._task is not None:
-            self._loop.run(self._cancel())
+            with contextlib.suppress(RuntimeError):  # the loop was closed before, which has cancelled the task
+                self._loop.run(self._cancel())
 
     def moment(self, session: date, account: Account | None) -> Moment:
         """The clock of `session` and all that may be asked at it."""

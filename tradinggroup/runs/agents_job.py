@@ -1,0 +1,175 @@
+"""Runs the agents of a run: one thread and one backtrader account a symbol, one event loop for all model calls.
+
+Ends in one of three ways: all symbols finished; a person interrupted; something failed. In the last two the other symbols stop
+at their next session, and what was written stands.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_EXCEPTION, CancelledError, Future, ThreadPoolExecutor, wait
+from datetime import date
+from threading import Event
+
+from tradinggroup.agents.context import AgentContext
+from tradinggroup.backtest.desk_trader import DeskTrader, StoppedError
+from tradinggroup.backtest.engine import run_account
+from tradinggroup.backtest.market import SymbolMarket
+from tradinggroup.backtest.sink import Row, RowKind, RunSink
+from tradinggroup.desk.graph import DeskGraphs, build_graphs
+from tradinggroup.desk.state import TradingRules
+from tradinggroup.desk.symbol_desk import SymbolDesk
+from tradinggroup.models.loop import LoopThread
+from tradinggroup.models.port import ChatModel
+from tradinggroup.retrieval.registry import make_retrieval
+from tradinggroup.runs.inputs import RunInputs
+from tradinggroup.runs.progress import Progress
+
+FEATURE_CLOSES = 21
+"""Closes that a first decision needs: the features' longest window and the return into it (spec 1.2)."""
+POLL_SECONDS = 0.5
+"""How often a waiting main thread looks up, so that Ctrl-C is answered at once on every system."""
+
+
+class ProgressSink:
+    """Passes rows on and counts finished sessions."""
+
+    def __init__(self, sink: RunSink, progress: Progress) -> None:
+        self._sink = sink
+        self._progress = progress
+
+    def row(self, kind: RowKind, session: date, symbol: str, row: Row) -> None:
+        """Pass on."""
+        self._sink.row(kind, session, symbol, row)
+
+    def session_done(self, symbol: str, session: date) -> None:
+        """Pass on, and count."""
+        self._sink.session_done(symbol, session)
+        self._progress.advance()
+
+    def symbol_done(self, symbol: str) -> None:
+        """Pass on."""
+        self._sink.symbol_done(symbol)
+
+
+def run_agents(
+    inputs: RunInputs, *, markets: Mapping[str, SymbolMarket], model: ChatModel, loop: LoopThread, sink: RunSink, progress: Progress
+) -> None:
+    """Run the agents on every symbol and send their rows to `sink`.
+
+    Raises KeyboardInterrupt when a person interrupts, else the first error of the first symbol that failed.
+    """
+    progress.start(sum(len(market.bar_positions) for market in markets.values()), inputs.experiment.name)
+    graphs, stop, counted = build_graphs(), Event(), ProgressSink(sink, progress)
+    rules = TradingRules.of(inputs.experiment, inputs.profile)
+
+    def task(symbol: str) -> Callable[[], None]:
+        return lambda: _run_symbol(
+            inputs, symbol, market=markets[symbol], rules=rules, graphs=graphs, model=model, loop=loop, sink=counted, stop=stop
+        )
+
+    is_serial = inputs.experiment.schedule == "serial"
+    _run_all([task(symbol) for symbol in markets], threads=1 if is_serial else len(markets), stop=stop, loop=loop)
+
+
+def decision_sessions(inputs: RunInputs, market: SymbolMarket) -> list[date]:
+    """Sessions of the window at which the agents decide: the symbol has a bar, and enough history before it."""
+    calendar = inputs.bundle.calendar
+    with_bar = [market.sessions[position] for position in market.bar_positions]
+    return [
+        session
+        for place, session in enumerate(with_bar)
+        if place >= FEATURE_CLOSES
+        or len(inputs.bundle.view(calendar.close_at(session)).closes(market.symbol, FEATURE_CLOSES).closes_usd) >= FEATURE_CLOSES
+    ]
+
+
+def make_desk(
+    inputs: RunInputs,
+    symbol: str,
+    *,
+    market: SymbolMarket,
+    rules: TradingRules,
+    graphs: DeskGraphs,
+    model: ChatModel,
+    loop: LoopThread,
+) -> SymbolDesk:
+    """The desk of one symbol."""
+    experiment = inputs.experiment
+    return SymbolDesk(
+        inputs.bundle,
+        sessions=decision_sessions(inputs, market),
+        agents=AgentContext(
+            symbol=symbol,
+            settings=experiment.agents,
+            cards=inputs.cards,
+            model=model,
+            model_name=experiment.model,
+            retrieval=make_retrieval(experiment.retrieval),
+        ),
+        rules=rules,
+        graphs=graphs,
+        loop=loop,
+        derived_text=experiment.derived_text,
+        is_running_ahead=experiment.schedule == "run_ahead",
+    )
+
+
+def _run_symbol(
+    inputs: RunInputs,
+    symbol: str,
+    *,
+    market: SymbolMarket,
+    rules: TradingRules,
+    graphs: DeskGraphs,
+    model: ChatModel,
+    loop: LoopThread,
+    sink: RunSink,
+    stop: Event,
+) -> None:
+    desk = make_desk(inputs, symbol, market=market, rules=rules, graphs=graphs, model=model, loop=loop)
+    try:
+        run_account(
+            market,
+            DeskTrader(desk, symbol=symbol, sink=sink, stop=stop),
+            cash_usd=inputs.experiment.cash_usd,
+            commission=rules.commission,
+            sink=sink,
+            cash_rate_per_year=inputs.experiment.cash_rate_per_year,
+        )
+    finally:
+        desk.close()
+
+
+def _run_all(tasks: list[Callable[[], None]], *, threads: int, stop: Event, loop: LoopThread) -> None:
+    """Run the tasks in threads; on an interrupt or a first failure stop all and cancel what is still being asked."""
+    with ThreadPoolExecutor(max_workers=max(1, threads), thread_name_prefix="account") as pool:
+        futures = [pool.submit(task) for task in tasks]
+        try:
+            is_whole = _wait_for(futures)
+        except BaseException:
+            is_whole = False
+            raise
+        finally:
+            if not is_whole:
+                stop.set()
+                loop.close()
+    _raise_first(futures)
+
+
+def _wait_for(futures: list[Future[None]]) -> bool:
+    """Wait until all are done (True) or one has failed (False)."""
+    pending = set(futures)
+    while pending:
+        done, pending = wait(pending, timeout=POLL_SECONDS, return_when=FIRST_EXCEPTION)
+        if any(future.exception() is not None for future in done):
+            return False
+    return True
+
+
+def _raise_first(futures: list[Future[None]]) -> None:
+    """Raise the error of the first symbol that has one of its own, rather than of one that was only told to stop."""
+    for future in futures:
+        with contextlib.suppress(StoppedError, CancelledError):
+            future.result()

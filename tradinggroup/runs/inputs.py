@@ -1,0 +1,108 @@
+"""What a run is a function of, gathered and checked before anything is written or asked.
+
+    run = f(experiment, cards, risk profile, bundle, recordings)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tradinggroup.agents.card import Card, load_cards, read_card
+from tradinggroup.agents.roles import ROLES
+from tradinggroup.data.bundle import Bundle
+from tradinggroup.errors import DataError, ErrorCode, UsageError, did_you_mean
+from tradinggroup.experiment import ResolvedExperiment, check_against_bundle, experiment_from_toml, experiment_to_toml
+from tradinggroup.project import Project
+from tradinggroup.risk.profile import RiskProfile, load_profile
+from tradinggroup.runs.creation import CARDS, EXPERIMENT, RESOLVED, RISK, RunSources
+from tradinggroup.runs.folder import RunFolder
+from tradinggroup.settings import Experiment
+
+
+@dataclass(frozen=True, slots=True)
+class RunInputs:
+    """Everything but the recordings, with the texts that the run folder keeps a copy of."""
+
+    experiment: Experiment
+    bundle: Bundle
+    cards: Mapping[str, Card]
+    profile: RiskProfile
+    experiment_text: str
+    profile_text: str
+
+    def model_of(self, agent: str) -> str:
+        """The model that answers for `agent`: its card's own, else the experiment's."""
+        return self.cards[agent].model or self.experiment.model
+
+    @property
+    def models(self) -> dict[str, str]:
+        """Model by agent."""
+        return {agent: self.model_of(agent) for agent in self.cards}
+
+    @property
+    def sources(self) -> RunSources:
+        """The texts that a run folder keeps."""
+        return RunSources(
+            experiment_toml=self.experiment_text,
+            resolved_toml=experiment_to_toml(self.experiment),
+            risk_toml=self.profile_text,
+            cards={f"{agent}.md": card.text for agent, card in self.cards.items()},
+        )
+
+
+def inputs_of_project(project: Project, resolved: ResolvedExperiment) -> RunInputs:
+    """The inputs that an experiment names in a project. Raises UsageError or DataError for the first that is not usable."""
+    experiment = resolved.experiment
+    bundle = open_bundle(project, experiment.bundle)
+    check_against_bundle(experiment, bundle)
+    path = project.content_file("risk", f"{experiment.risk}.toml")
+    if path is None:
+        raise UsageError(
+            ErrorCode.RISK_PROFILE_INVALID,
+            f"no risk profile risk/{experiment.risk}.toml",
+            remedy=did_you_mean(experiment.risk, project.content_names("risk", ".toml")),
+        )
+    return RunInputs(
+        experiment=experiment,
+        bundle=bundle,
+        cards=load_cards(project),
+        profile=load_profile(path),
+        experiment_text=resolved.source_text,
+        profile_text=path.read_text(encoding="utf-8"),
+    )
+
+
+def inputs_of_run(project: Project, run: RunFolder) -> RunInputs:
+    """The inputs that a run kept, and its bundle from the project. Raises DataError when the bundle is missing or another one."""
+    experiment = experiment_from_toml(run.read_text(RESOLVED))
+    bundle = open_bundle(project, experiment.bundle)
+    expected = run.header["bundle"]["hash"]
+    if bundle.hash != expected:
+        raise DataError(
+            ErrorCode.BUNDLE_INVALID,
+            f"the run was made on another version of bundle {experiment.bundle}",
+            run=expected[:19],
+            here=bundle.hash[:19],
+            remedy="Put the bundle of the run into data/, or make a new run on this one.",
+        )
+    return RunInputs(
+        experiment=experiment,
+        bundle=bundle,
+        cards={agent: read_card(run.path / CARDS / f"{agent}.md", agent=agent, shown_as=f"{run.name}/{CARDS}/{agent}.md") for agent in ROLES},
+        profile=load_profile(run.path / RISK),
+        experiment_text=run.read_text(EXPERIMENT),
+        profile_text=run.read_text(RISK),
+    )
+
+
+def open_bundle(project: Project, name: str) -> Bundle:
+    """Bundle `name` of the project. Raises DataError naming the known ones when it is not there."""
+    folder = project.bundle_folder(name)
+    if not (folder / "bundle.json").is_file():
+        raise DataError(
+            ErrorCode.BUNDLE_NOT_FOUND,
+            f"no bundle {name} in {project.bundles_folder}",
+            remedy=did_you_mean(name, project.bundle_names()) + " The first lines of an experiment say how its bundle is made.",
+        )
+    return Bundle.open(folder)
