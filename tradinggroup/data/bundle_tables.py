@@ -88,11 +88,13 @@ def _table(name: str, frame: pd.DataFrame) -> pa.Table:
     missing = [column for column in schema.names if column not in frame.columns]
     if missing:
         _refuse(name, f"no column {missing[0]}")
+    if frame.empty:
+        return schema.empty_table()
     if frame.duplicated(UNIQUE_KEYS[name]).any():
         _refuse(name, f"rows with the same {', '.join(UNIQUE_KEYS[name])}")
     try:
         table = pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False).replace_schema_metadata(None)
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+    except pa.ArrowException as error:
         _refuse(name, str(error).splitlines()[0])
     if any(table.column(column).null_count for column in {*keys, "known_at", "event_at"}):
         _refuse(name, "a row without a key or a time")

@@ -1,0 +1,58 @@
+"""What a person should know about a bundle before trusting a result on it (`data check`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tradinggroup.data.bundle import Bundle
+from tradinggroup.data.check_prices import price_findings
+from tradinggroup.data.check_texts import left_out_items, left_out_summaries, news_per_month, text_findings
+from tradinggroup.data.findings import SEVERITIES, Finding
+from tradinggroup.data.symbol_data import DERIVED
+
+__all__ = ["Finding", "check_bundle", "summary"]
+
+
+def check_bundle(bundle: Bundle) -> list[Finding]:
+    """All findings, errors first, then by code and symbol. No finding alters the bundle."""
+    frames = bundle.frames()
+    found = [*price_findings(bundle, frames), *text_findings(bundle, frames)]
+    return sorted(found, key=lambda finding: (SEVERITIES.index(finding.severity), finding.code, finding.symbol, str(finding.session)))
+
+
+def summary(bundle: Bundle) -> dict[str, Any]:
+    """The bundle in plain values: identity, spans, counts by table, and what is left out with the reason."""
+    frames = bundle.frames()
+    filings = frames.filings.drop_duplicates("id")
+    return {
+        "name": bundle.name,
+        "id": bundle.id,
+        "hash": bundle.hash,
+        "basis": bundle.basis.value,
+        "levels_unsafe": bundle.levels_unsafe,
+        "exchange": bundle.calendar.name,
+        "universe_note": bundle.manifest.get("universe_note", ""),
+        "symbols": list(bundle.symbols),
+        "first_session": bundle.first_session.isoformat(),
+        "last_session": bundle.last_session.isoformat(),
+        "sessions": len(bundle.calendar.sessions(bundle.first_session, bundle.last_session)),
+        "spans": bundle.manifest.get("spans", {}),
+        "rows": {
+            "prices": len(frames.prices),
+            "actions": len(frames.actions),
+            "news": len(frames.news),
+            "filings": len(filings),
+            "filing_sections": len(frames.filings),
+            "fundamentals": len(frames.fundamentals),
+        },
+        "news_per_month": news_per_month(frames.news),
+        "left_out": [
+            {"what": "news items", "count": int(left_out_items(frames.news).sum()), "reason": "text written later, and no title"},
+            {
+                "what": "news summaries",
+                "count": int(left_out_summaries(frames.news).sum()),
+                "reason": "summary written later; the title is read",
+            },
+            {"what": "filings", "count": int((filings["text_kind"] == DERIVED).sum()), "reason": "summary that a model wrote later"},
+        ],
+    }

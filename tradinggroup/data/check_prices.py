@@ -1,0 +1,119 @@
+"""Checks of a bundle's prices and actions."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Iterator
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from tradinggroup.data.bundle import Bundle
+from tradinggroup.data.bundle_format import BundleFrames
+from tradinggroup.data.calendar import ExchangeCalendar
+from tradinggroup.data.findings import Finding, Severity
+from tradinggroup.data.records import ActionKind, CorporateAction, PriceBasis
+
+SPLIT_LIKE = (1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 15.0, 20.0, 25.0, 30.0, 50.0)
+SPLIT_TOLERANCE = 0.05
+"""Share by which a jump may miss a split's ratio: the market moves on that day too."""
+ROUNDING = 1e-6
+ADJUSTMENT_TOLERANCE = 1e-3
+
+
+def price_findings(bundle: Bundle, frames: BundleFrames) -> Iterator[Finding]:
+    """Findings about the bundle's price basis, then of each symbol."""
+    if bundle.levels_unsafe:
+        text = f"Prices are {bundle.basis.value}: their levels know of later splits or dividends, so no level is shown to an agent."
+        yield Finding("warning", "levels_unsafe", "", None, text, len(frames.prices))
+    for symbol, prices in frames.prices.groupby("symbol", sort=True):
+        name = str(symbol)
+        actions = frames.actions[frames.actions["symbol"] == name]
+        yield from _gaps(name, prices, bundle.calendar)
+        yield from _rows_where(name, prices, prices["volume_shares"] == 0, "warning", "zero_volume", "sessions without volume")
+        yield from _rows_where(
+            name, prices, _outside_range(prices), "warning", "bar_inconsistent", "bars whose open or close is outside low..high"
+        )
+        yield from _split_like(name, prices, actions)
+        yield from _large_dividends(name, prices, actions)
+        if bundle.basis is not PriceBasis.TOTAL_RETURN:
+            yield from _unexplained_adjustments(name, prices, actions)
+
+
+def _rows_where(symbol: str, prices: pd.DataFrame, mask: pd.Series, severity: Severity, code: str, what: str) -> Iterator[Finding]:
+    chosen = prices.loc[mask, "session"]
+    if len(chosen):
+        yield Finding(severity, code, symbol, chosen.iloc[0], f"{len(chosen)} {what}, the first on {chosen.iloc[0]}.", len(chosen))
+
+
+def _outside_range(prices: pd.DataFrame) -> pd.Series:
+    high, low = prices["high_usd"] * (1 + ROUNDING), prices["low_usd"] * (1 - ROUNDING)
+    outside = (prices["close_usd"] > high) | (prices["close_usd"] < low) | (prices["open_usd"] > high) | (prices["open_usd"] < low)
+    return pd.Series(outside)
+
+
+def _gaps(symbol: str, prices: pd.DataFrame, calendar: ExchangeCalendar) -> Iterator[Finding]:
+    """Sessions without a bar between the symbol's first and last."""
+    there = set(prices["session"])
+    missing = [day for day in calendar.sessions(min(there), max(there)) if day not in there]
+    if missing:
+        text = f"{len(missing)} sessions without a bar, the first on {missing[0]}: no decision is made on them."
+        yield Finding("warning", "price_gap", symbol, missing[0], text, len(missing))
+
+
+def _split_like(symbol: str, prices: pd.DataFrame, actions: pd.DataFrame) -> Iterator[Finding]:
+    """Jumps from a close to the next open by about the ratio of a split, without a split on that session."""
+    known = set(actions.loc[actions["kind"] == ActionKind.SPLIT.value, "ex_session"])
+    closes, opens = prices["close_usd"].to_numpy(), prices["open_usd"].to_numpy()
+    steps = closes[:-1] / opens[1:]
+    folded = np.maximum(steps, 1 / steps)
+    nearest = np.min(np.abs(folded[:, None] / np.array(SPLIT_LIKE) - 1), axis=1) if len(folded) else folded
+    for position in np.flatnonzero(nearest <= SPLIT_TOLERANCE):
+        session: date = prices["session"].iloc[int(position) + 1]
+        if session not in known:
+            text = (
+                f"The open of {session} is {1 / steps[position]:.4g} times the close before it: an unadjusted split, or a very large move."
+            )
+            yield Finding("warning", "unadjusted_split", symbol, session, text, 1)
+
+
+def _large_dividends(symbol: str, prices: pd.DataFrame, actions: pd.DataFrame) -> Iterator[Finding]:
+    """Dividends that are not below the close before them: no history can be adjusted for them."""
+    sessions, closes = list(prices["session"]), list(prices["close_usd"])
+    for action in _records(symbol, actions):
+        position = bisect_left(sessions, action.ex_session) - 1
+        if action.cash_usd is not None and position >= 0 and action.cash_usd >= closes[position]:
+            text = (
+                f"A dividend of {action.cash_usd:g} USD on {action.ex_session} is not below the close before it ({closes[position]:g} USD)."
+            )
+            yield Finding("error", "dividend_too_large", symbol, action.ex_session, text, 1)
+
+
+def _unexplained_adjustments(symbol: str, prices: pd.DataFrame, actions: pd.DataFrame) -> Iterator[Finding]:
+    """Steps of the source's adjusted closes that the actions do not explain."""
+    quotient = (prices["adjusted_close_usd"] / prices["close_usd"]).to_numpy()
+    sessions, closes = list(prices["session"]), list(prices["close_usd"])
+    expected = np.ones(len(sessions))
+    for action in _records(symbol, actions):
+        position = bisect_left(sessions, action.ex_session)
+        if 0 < position < len(sessions):
+            expected[position] *= action.ratio or 1 / max(1 - (action.cash_usd or 0) / closes[position - 1], ROUNDING)
+    wrong = np.abs(quotient[1:] / quotient[:-1] / expected[1:] - 1) > ADJUSTMENT_TOLERANCE
+    positions = np.flatnonzero(wrong) + 1
+    if len(positions):
+        first: date = sessions[positions[0]]
+        text = f"{len(positions)} steps of the source's adjusted closes that no split or dividend explains, the first on {first}."
+        yield Finding("warning", "adjustment_unexplained", symbol, first, text, len(positions))
+
+
+def _records(symbol: str, actions: pd.DataFrame) -> list[CorporateAction]:
+    """The rows of `actions` as records."""
+    columns = ("kind", "ex_session", "ratio", "cash_usd", "known_at")
+    return [
+        CorporateAction(
+            symbol, ActionKind(kind), ex_session, None if math.isnan(ratio) else ratio, None if math.isnan(cash) else cash, known_at
+        )
+        for kind, ex_session, ratio, cash, known_at in zip(*(actions[name].tolist() for name in columns), strict=True)
+    ]
