@@ -256,7 +256,7 @@ def _refuse_unknown(key: str, origin: str) -> None:
 
 def _keys_in(section: str) -> str:
     keys = [key for key in known_settings() if key.startswith(f"{section}.")]
-    return ", ".join(keys[:6]) + (", …" if len(keys) > 6 else "")
+    return ", ".join(keys[:6]) + (" and others" if len(keys) > 6 else "")
 
 
 def _nearest(key: str) -> str:

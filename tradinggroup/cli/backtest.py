@@ -1,0 +1,117 @@
+"""`tradinggroup backtest`: run an experiment, or go on with an interrupted run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from tradinggroup.cli.check import show_check
+from tradinggroup.cli.options import JsonOption, Overrides, setting_options
+from tradinggroup.cli.output import emit_json, narrate, only_json_on_stdout, project_of, saved
+from tradinggroup.cli.progress import make_progress
+from tradinggroup.errors import ErrorCode, UsageError
+
+if TYPE_CHECKING:
+    from tradinggroup.project import Project
+    from tradinggroup.runs.folder import RunFolder
+    from tradinggroup.settings import Experiment
+
+EXAMPLE = 'tradinggroup backtest backtests/demo.toml --note "first look"'
+EXIT_CODES = {"success": 0, "invalid": 1, "budget": 4, "provider": 5, "interrupted": 130}
+
+ExperimentOrNone = Annotated[
+    str | None, typer.Argument(metavar="EXPERIMENT", help="An experiment: a file, or a name in backtests/. None with --resume.")
+]
+Calls = Annotated[
+    Literal["record", "replay", "refresh"],
+    typer.Option("--calls", help="Model calls: recorded, else live (record); recorded only, no network (replay); always live (refresh)."),
+]
+Note = Annotated[str | None, typer.Option("--note", metavar="TEXT", help="A sentence for the header of the run.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Check and estimate only, as `check` does.")]
+Resume = Annotated[str | None, typer.Option("--resume", metavar="RUN", help="Go on with an interrupted run in its own folder.")]
+
+
+@setting_options
+def command(
+    context: typer.Context,
+    experiment: ExperimentOrNone = None,
+    *,
+    overrides: Overrides,
+    calls: Calls = "record",
+    note: Note = None,
+    dry_run: DryRun = False,
+    resume: Resume = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run an experiment and write a run folder.
+
+    Ends with one sentence, and the path of the folder. Exit 1 when the run is invalid.
+    """
+    project = project_of(context)
+    if resume is not None:
+        _refuse_beside_resume(experiment, overrides, note=note, dry_run=dry_run)
+        return _finish(_resumed(project, resume, calls, as_json=as_json), as_json=as_json)
+    if experiment is None:
+        raise UsageError(ErrorCode.USAGE, "no EXPERIMENT", remedy=f"Name one: {EXAMPLE}, or go on with a run: --resume RUN.")
+    from tradinggroup.experiment import load_experiment
+
+    resolved = load_experiment(project, experiment, overrides)
+    narrate(headline(resolved.experiment))
+    if dry_run:
+        return show_check(project, resolved, as_json=as_json)
+    from tradinggroup.runs.execute import RunOptions, run_experiment
+
+    arguments = {"experiment": experiment, "calls": calls, "note": note, "set": resolved.arguments}
+    progress = make_progress()
+    try:
+        with only_json_on_stdout(as_json):
+            run = run_experiment(project, resolved, RunOptions(calls=calls, note=note, arguments=arguments), progress)
+    finally:
+        progress.finish()
+    return _finish(run, as_json=as_json)
+
+
+def headline(experiment: Experiment) -> str:
+    """The first line of a run, printed before anything heavy is loaded."""
+    count = len(experiment.symbols)
+    model = (
+        "no agents" if not experiment.agents_enabled else f"model {experiment.model}{' (no LLM)' if experiment.model == 'rules' else ''}"
+    )
+    return f"run {experiment.name}: {count} symbol{'s' if count != 1 else ''}, {experiment.start}..{experiment.end}, {model}"
+
+
+def _refuse_beside_resume(experiment: str | None, overrides: Overrides, *, note: str | None, dry_run: bool) -> None:
+    given = [experiment, note, *(override.origin for override in overrides), "--dry-run" if dry_run else None]
+    extra = [value for value in given if value is not None]
+    if extra:
+        remedy = "A resumed run keeps the experiment, settings and note of its folder; leave it out, or start a new run."
+        raise UsageError(ErrorCode.USAGE, f"--resume cannot go with {extra[0]}", remedy=remedy)
+
+
+def _resumed(project: Project, name: str, calls: Literal["record", "replay", "refresh"], *, as_json: bool) -> RunFolder:
+    from tradinggroup.runs.execute import RunOptions, resume_run
+    from tradinggroup.runs.locate import find_run
+
+    run = find_run(project, name)
+    narrate(f"resume {run.name}: status {run.status}")
+    arguments: dict[str, Any] = {"resume": name, "calls": calls}
+    progress = make_progress()
+    try:
+        with only_json_on_stdout(as_json):
+            return resume_run(project, run, RunOptions(calls=calls, note=None, arguments=arguments), progress)
+    finally:
+        progress.finish()
+
+
+def _finish(run: RunFolder, *, as_json: bool) -> None:
+    if as_json:
+        emit_json(run.summary())
+    else:
+        from tradinggroup.runs.text_show import text_result
+
+        print(text_result(run))
+        saved(run.path)
+    exit_code = EXIT_CODES.get(run.status, 1)
+    if exit_code:
+        raise typer.Exit(exit_code)

@@ -1,0 +1,55 @@
+"""`tradinggroup check`: is an experiment ready to run, and what would it cost; calls no model."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from tradinggroup.cli.options import ExperimentArgument, JsonOption, Overrides, setting_options
+from tradinggroup.cli.output import emit_json, only_json_on_stdout, project_of, table
+
+if TYPE_CHECKING:
+    from tradinggroup.experiment import ResolvedExperiment
+    from tradinggroup.project import Project
+
+EXAMPLE = "tradinggroup check backtests/demo.toml"
+
+
+@setting_options
+def command(context: typer.Context, experiment: ExperimentArgument, *, overrides: Overrides, as_json: JsonOption = False) -> None:
+    """Check an experiment and estimate its calls.
+
+    Cards, risk profile, bundle, dates.
+
+    Calls no model and writes nothing. Exit 1 when a check fails.
+    """
+    from tradinggroup.experiment import load_experiment
+
+    project = project_of(context)
+    show_check(project, load_experiment(project, experiment, overrides), as_json=as_json)
+
+
+def show_check(project: Project, resolved: ResolvedExperiment, *, as_json: bool) -> None:
+    """Print the checks and the plan. Exits 1 when a check failed."""
+    from tradinggroup.runs.execute import check_experiment, estimate
+
+    with only_json_on_stdout(as_json):
+        lines = check_experiment(project, resolved)
+        is_ready = all(line.ok for line in lines)
+        plan = estimate(project, resolved) if is_ready else None
+    if as_json:
+        emit_json({"ok": is_ready, "checks": [asdict(line) for line in lines], "plan": plan})
+    else:
+        rows: list[tuple[str, ...]] = [("ok" if line.ok else "error", line.what, line.text) for line in lines]
+        print(table([*rows, ("plan", "", _plan_text(plan))] if plan else rows))
+    if not is_ready:
+        raise typer.Exit(1)
+
+
+def _plan_text(plan: dict[str, Any]) -> str:
+    return (
+        f"{plan['sessions']:,} sessions, {plan['decisions']:,} decisions, about {plan['calls_estimated']:,} calls, "
+        f"cost {plan['cost_usd']:.2f} USD"
+    )

@@ -1,0 +1,227 @@
+"""`tradinggroup data`: bundles of market data, from import to check."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from tradinggroup.cli.framework import add, new_group
+from tradinggroup.cli.options import JsonOption, NameOption
+from tradinggroup.cli.output import emit_json, only_json_on_stdout, parse_day, project_of, saved, split_list, table
+from tradinggroup.errors import TradinggroupError
+
+if TYPE_CHECKING:
+    from tradinggroup.data.bundle import Bundle
+    from tradinggroup.data.check import Finding
+
+BundleArgument = Annotated[str, typer.Argument(metavar="BUNDLE", help="A bundle: a folder in data/.")]
+Folder = Annotated[
+    str, typer.Argument(metavar="DIR", help="A folder with prices/SYMBOL.csv and, where there are, news/, filings/, fundamentals/.")
+]
+Prices = Annotated[str, typer.Option("--prices", metavar="SUBFOLDER", help="Where in DIR the prices are.")]
+Symbols = Annotated[list[str] | None, typer.Option("--symbols", metavar="A,B", help="Only these symbols; all of DIR without it.")]
+NeededSymbols = Annotated[list[str], typer.Option("--symbols", metavar="A,B", help="Which symbols.")]
+Start = Annotated[str | None, typer.Option("--start", metavar="DAY", help="First day, inclusive.")]
+End = Annotated[str | None, typer.Option("--end", metavar="DAY", help="Last day, inclusive.")]
+NeededStart = Annotated[str, typer.Option("--start", metavar="DAY", help="First day, inclusive.")]
+NeededEnd = Annotated[str, typer.Option("--end", metavar="DAY", help="Last day, inclusive.")]
+Basis = Annotated[
+    Literal["as_traded", "split_adjusted", "total_return"] | None,
+    typer.Option("--basis", help="Scale of the prices; without it: total_return when Close is Adj Close everywhere, else as_traded."),
+]
+UniverseNote = Annotated[str | None, typer.Option("--universe-note", metavar="TEXT", help="How the symbols were chosen.", hidden=True)]
+Source = Annotated[Literal["yfinance"], typer.Option("--source", help="Where the prices come from.")]
+DemoName = Annotated[str, typer.Option("--name", metavar="NAME", help="Name of the bundle: a folder in data/.")]
+Seed = Annotated[int | None, typer.Option("--seed", metavar="N", help="Another market of the same kind.", show_default=False)]
+NoEdge = Annotated[bool, typer.Option("--no-edge", help="A market without any signal, where nothing may win.")]
+
+group = new_group("Bundles: hashed, point-in-time data sets.")
+
+
+def import_command(
+    context: typer.Context,
+    folder: Folder,
+    *,
+    name: NameOption,
+    prices: Prices = "prices",
+    symbols: Symbols = None,
+    start: Start = None,
+    end: End = None,
+    basis: Basis = None,
+    universe_note: UniverseNote = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a bundle from a folder of CSV and JSONL files.
+
+    Refuses what cannot be used, naming file and line; `data check` counts the rest.
+    """
+    first, last = parse_day(start, "--start"), parse_day(end, "--end")
+    project = project_of(context)
+    from tradinggroup.data.importing import import_folder
+    from tradinggroup.data.records import PriceBasis
+
+    with only_json_on_stdout(as_json):
+        bundle = import_folder(
+            Path(folder),
+            name=name,
+            bundles_folder=project.bundles_folder,
+            prices=prices,
+            symbols=split_list(symbols),
+            start=first,
+            end=last,
+            basis=PriceBasis(basis) if basis else None,
+            universe_note=universe_note,
+        )
+    _print_new(bundle, as_json=as_json)
+
+
+def ingest(
+    context: typer.Context,
+    *,
+    name: NameOption,
+    symbols: NeededSymbols,
+    start: NeededStart,
+    end: NeededEnd,
+    source: Source = "yfinance",
+    as_json: JsonOption = False,
+) -> None:
+    """Fetch daily prices from a source into a new bundle.
+
+    Raw prices and corporate actions are stored, with the time of retrieval. Needs the network.
+    """
+    first, last = parse_day(start, "--start"), parse_day(end, "--end")
+    project = project_of(context)
+    from tradinggroup.data.sources import ingest as ingest_bundle
+
+    with only_json_on_stdout(as_json):
+        bundle = ingest_bundle(source, symbols=split_list(symbols), start=first, end=last, name=name, bundles_folder=project.bundles_folder)
+    _print_new(bundle, as_json=as_json)
+
+
+def list_bundles(context: typer.Context, *, as_json: JsonOption = False) -> None:
+    """List the bundles of the project.
+
+    Symbols, span, price basis, rows of each kind, and hash.
+    """
+    project = project_of(context)
+    names = project.bundle_names()
+    facts = [_facts_or_problem(name, project.bundle_folder(name)) for name in names]
+    if as_json:
+        emit_json({"bundles": facts})
+    elif not facts:
+        print("no bundle yet; make one with: tradinggroup data import DIR --name NAME")
+    else:
+        print(table([("bundle", "symbols", "span", "basis", "rows"), *map(_row, facts)]))
+
+
+def check(context: typer.Context, bundle: BundleArgument, *, as_json: JsonOption = False) -> None:
+    """Check a bundle: what it holds, what agents are not shown, and what is wrong.
+
+    Gaps, unadjusted splits, duplicates, texts written later, breaks in the coverage. Exit 1 when there are errors.
+    """
+    project = project_of(context)
+    from tradinggroup.data.check import check_bundle, summary
+    from tradinggroup.runs.inputs import open_bundle
+
+    opened = open_bundle(project, bundle)
+    counts, findings = summary(opened), check_bundle(opened)
+    has_errors = any(finding.severity == "error" for finding in findings)
+    if as_json:
+        emit_json({"ok": not has_errors, "summary": counts, "findings": [asdict(finding) for finding in findings]})
+    else:
+        print(text_summary(counts))
+        print("\n".join(_finding_line(finding) for finding in findings) or "ok    nothing found")
+    if has_errors:
+        raise typer.Exit(1)
+
+
+def make_demo(
+    context: typer.Context, *, name: DemoName = "demo", seed: Seed = None, no_edge: NoEdge = False, as_json: JsonOption = False
+) -> None:
+    """Make the synthetic demo market, from a seed.
+
+    Three fictitious companies with known signals hidden in news, filings and prices; the same symbols and span for every seed.
+    """
+    project = project_of(context)
+    from tradinggroup.data import demo_market
+
+    given = {} if seed is None else {"seed": seed}
+    with only_json_on_stdout(as_json):
+        bundle = demo_market.make_demo(project.bundles_folder / name, name=name, edge=not no_edge, **given)
+    _print_new(bundle, as_json=as_json)
+
+
+def text_summary(counts: Mapping[str, Any], indent: str = "") -> str:
+    """Nested counts as indented lines, in the order given."""
+    lines: list[str] = []
+    for key, value in counts.items():
+        if isinstance(value, dict):
+            lines += [f"{indent}{key}", text_summary(value, f"{indent}  ")] if value else []
+        else:
+            shown = ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
+            lines.append(f"{indent}{key}: {f'{shown:,}' if isinstance(shown, int) and not isinstance(shown, bool) else shown}")
+    return "\n".join(lines)
+
+
+def _finding_line(finding: Finding) -> str:
+    where = " ".join(str(part) for part in (finding.symbol, finding.day) if part)
+    times = f" ({finding.count} times)" if finding.count and finding.count > 1 else ""
+    return f"{finding.severity:<7} {finding.code}: {f'{where}: ' if where else ''}{finding.text}{times}"
+
+
+def _print_new(bundle: Bundle, *, as_json: bool) -> None:
+    facts = _facts(bundle.manifest)
+    if as_json:
+        emit_json({**facts, "path": str(bundle.folder)})
+        return
+    print(table([("bundle", "symbols", "span", "basis", "rows"), _row(facts)]))
+    print(f"next  tradinggroup data check {bundle.name}")
+    saved(bundle.folder)
+
+
+def _facts_or_problem(name: str, folder: Path) -> dict[str, Any]:
+    from tradinggroup.data.bundle import read_manifest
+
+    try:
+        return _facts(read_manifest(folder))
+    except TradinggroupError as problem:
+        return {"name": name, "problem": str(problem)}
+
+
+def _facts(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    spans = manifest["spans"].values()
+    return {
+        "name": manifest["name"],
+        "hash": manifest["hash"],
+        "symbols": list(manifest["symbols"]),
+        "first_session": min(span["first"] for span in spans),
+        "last_session": max(span["last"] for span in spans),
+        "basis": manifest["basis"],
+        "levels_unsafe": manifest["levels_unsafe"],
+        "universe_note": manifest["universe_note"],
+        "rows": dict(manifest["rows"]),
+    }
+
+
+def _row(facts: Mapping[str, Any]) -> tuple[str, ...]:
+    if "problem" in facts:
+        return (str(facts["name"]), "-", "-", "unusable", str(facts["problem"]))
+    rows = " ".join(f"{count:,} {kind}" for kind, count in facts["rows"].items() if count)
+    symbols = ",".join(facts["symbols"]) if len(facts["symbols"]) <= 5 else f"{len(facts['symbols'])} symbols"
+    return (str(facts["name"]), symbols, f"{facts['first_session']}..{facts['last_session']}", str(facts["basis"]), rows)
+
+
+add(group, "import", import_command, example="tradinggroup data import ../prices --start 2024-06-01 --name us2025")
+add(
+    group,
+    "ingest",
+    ingest,
+    example="tradinggroup data ingest --symbols AAPL,MSFT --start 2024-01-01 --end 2024-12-31 --name two",
+)
+add(group, "list", list_bundles, example="tradinggroup data list")
+add(group, "check", check, example="tradinggroup data check demo")
+add(group, "make-demo", make_demo, example="tradinggroup data make-demo --name quiet --seed 11 --no-edge")

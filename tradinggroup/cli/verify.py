@@ -1,0 +1,47 @@
+"""`tradinggroup verify`: execute a run again from its recordings and compare byte for byte."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import typer
+
+from tradinggroup.cli.options import JsonOption, RunArgument
+from tradinggroup.cli.output import emit_json, narrate, only_json_on_stdout, project_of
+
+if TYPE_CHECKING:
+    from tradinggroup.runs.execute import VerifyResult
+
+EXAMPLE = "tradinggroup verify latest"
+
+
+def command(context: typer.Context, run: RunArgument = "latest", *, as_json: JsonOption = False) -> None:
+    """Execute a run again and compare every byte.
+
+    From the run's own recordings, with the network refused. Exit 0 when everything is equal,
+    1 with the first line that differs, 3 when the bundle or a recording is missing.
+    """
+    from tradinggroup.runs.locate import find_run
+
+    project = project_of(context)
+    folder = find_run(project, run)
+    narrate(f"verify {folder.name}: again from its own recordings, network refused")
+    from tradinggroup.runs.execute import verify_run
+
+    with only_json_on_stdout(as_json):
+        result = verify_run(project, folder)
+    if as_json:
+        emit_json({"run_id": folder.run_id, **asdict(result)})
+    else:
+        print(text_verify(result))
+    if not result.equal:
+        raise typer.Exit(1)
+
+
+def text_verify(result: VerifyResult) -> str:
+    """What was compared, and the first difference where there is one."""
+    if result.equal:
+        return "\n".join([*(f"equal    {name}" for name in result.compared), "verified: every byte is the same"])
+    where = f"{result.file} line {result.line}" if result.line else f"{result.file}"
+    return f"differs  {where}\n  run    {result.expected}\n  again  {result.found}"
