@@ -1,0 +1,89 @@
+"""Reading the body of a chat completion, and what else a server may send in its place."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from tradinggroup.models.port import Failure, FailureKind, Usage
+
+_DETAIL_CHARACTERS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """One answer of a server. `failure` is what can be told before its text is parsed."""
+
+    text: str
+    failure: Failure | None
+    usage: Usage = field(default_factory=Usage)
+    model_returned: str = ""
+    reasoning: str = ""
+
+    def cleaned(self, clean: Callable[[str], str]) -> Completion:
+        """The same with `clean` applied to every text in it."""
+        failure = None if self.failure is None else Failure(self.failure.kind, clean(self.failure.detail))
+        return Completion(clean(self.text), failure, self.usage, clean(self.model_returned), clean(self.reasoning))
+
+
+def read_completion(raw: str) -> Completion:
+    """The completion in the body of a reply with status 200; never raises.
+
+    `BAD_RESPONSE` where it is no completion (HTML, cut-off JSON, an error object), else `REFUSAL`, `CONTENT_FILTER`,
+    `CUT_OFF` and `EMPTY` by what the server says about it.
+    """
+    try:
+        body = json.loads(raw)
+        choice = body["choices"][0]
+        message = choice["message"]
+        content = message.get("content")
+    except (ValueError, RecursionError, KeyError, IndexError, TypeError, AttributeError):
+        return Completion(raw, Failure(FailureKind.BAD_RESPONSE, f"no chat completion: {error_message(raw)}"))
+    if not (content is None or isinstance(content, str)):
+        return Completion(raw, Failure(FailureKind.BAD_RESPONSE, "the content of the message is not text"))
+    return Completion(
+        text=content or "",
+        failure=_told_failure(choice, message, content),
+        usage=_usage(body.get("usage")),
+        model_returned=_model_returned(body),
+        reasoning=_text(message.get("reasoning_content")),
+    )
+
+
+def error_message(raw: str) -> str:
+    """One short line of what a server said went wrong: the message of its error object, else the start of the body."""
+    try:
+        error = json.loads(raw)["error"]
+        said = error["message"] if isinstance(error, dict) else error
+    except (ValueError, RecursionError, KeyError, TypeError):
+        said = raw
+    return " ".join(str(said).split())[:_DETAIL_CHARACTERS]
+
+
+def _told_failure(choice: dict[str, Any], message: dict[str, Any], content: str | None) -> Failure | None:
+    finish = choice.get("finish_reason")
+    if message.get("refusal"):
+        return Failure(FailureKind.REFUSAL, " ".join(_text(message["refusal"]).split())[:_DETAIL_CHARACTERS] or "the model refused")
+    if finish == "content_filter":
+        return Failure(FailureKind.CONTENT_FILTER, "the server's content filter stopped the answer")
+    if finish == "length":
+        return Failure(FailureKind.CUT_OFF, "the answer reached max_tokens before its end")
+    if content is None or not content.strip():
+        return Failure(FailureKind.EMPTY, "the answer is a tool call without text" if message.get("tool_calls") else "the answer is empty")
+    return None
+
+
+def _usage(body: Any) -> Usage:
+    counts = [body.get(name) if isinstance(body, dict) else None for name in ("prompt_tokens", "completion_tokens")]
+    return Usage(*(count if isinstance(count, int) else 0 for count in counts))
+
+
+def _model_returned(body: dict[str, Any]) -> str:
+    name, fingerprint = _text(body.get("model")), _text(body.get("system_fingerprint"))
+    return f"{name} ({fingerprint})" if fingerprint else name
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
