@@ -1,0 +1,1 @@
+"""What the agents are measured against: simple traders on the same engine, sessions and costs."""

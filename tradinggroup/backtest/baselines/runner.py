@@ -1,0 +1,218 @@
+"""Run the baselines of an experiment: same windows, costs and cash as the agents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+import numpy as np
+import numpy.typing as npt
+
+from tradinggroup.backtest.baselines.ledger import equity_of_paths
+from tradinggroup.backtest.baselines.paths import PathTrader, WeightPath, circular_offsets, executed_path, mean_weight, shifted_paths
+from tradinggroup.backtest.baselines.rules import MOMENTUM_CLOSES, BuyAndHold, ClosesAt, ConstantExposure, Costs, Momentum, SmaCross
+from tradinggroup.backtest.engine import run_account
+from tradinggroup.backtest.market import SymbolMarket
+from tradinggroup.backtest.memory_sink import MemorySink
+from tradinggroup.backtest.sink import Row, RowKind
+from tradinggroup.backtest.trader import Trader
+from tradinggroup.data.bundle import Bundle
+
+HINDSIGHT = ("constant_exposure", "random")
+"""Baselines that know the agents' weights of the whole window."""
+NO_AGENTS = "there are no agents in this run whose weights it could follow"
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineSettings:
+    """What all baselines of a run share."""
+
+    cash_usd: float
+    costs: Costs
+    cash_rate_per_year: float
+    seed: int
+    random_draws: int
+
+
+@dataclass(frozen=True, slots=True)
+class AgentRows:
+    """The agents' own rows by symbol, by session: what hindsight baselines are made from."""
+
+    equity: Mapping[str, Sequence[Row]]
+    fills: Mapping[str, Sequence[Row]]
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineResult:
+    """Rows of one baseline by symbol, for `baselines/NAME/{equity,fills}.csv`; or the reason why there are none."""
+
+    name: str
+    reason: str | None = None
+    equity: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+    fills: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+
+    @property
+    def hindsight(self) -> bool:
+        """Whether it uses what the agents did later in the window."""
+        return self.name in HINDSIGHT
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineReport:
+    """All baselines in the order asked for, and where the agents stand among the random draws."""
+
+    results: Mapping[str, BaselineResult]
+    random_draws: int | None = None
+    """How many shifts were drawn; None without the random baseline."""
+    agents_percentile: float | None = None
+    """Share of the draws, 0 to 1, whose return of ALL is below the agents'; a tie counts half."""
+
+
+def closes_of(bundle: Bundle, symbol: str) -> ClosesAt:
+    """Adjusted closes of `symbol` through a view as of each session's close."""
+
+    def closes(session: date, count: int) -> npt.NDArray[np.float64]:
+        return bundle.view(as_of=bundle.calendar.close_at(session)).closes(symbol, count).closes_usd
+
+    return closes
+
+
+def run_baselines(
+    names: Sequence[str],
+    markets: Mapping[str, SymbolMarket],
+    *,
+    closes: Mapping[str, ClosesAt],
+    settings: BaselineSettings,
+    agents: AgentRows | None,
+) -> BaselineReport:
+    """Run every baseline of `names` on every market.
+
+    Args:
+        names: as in the setting `baselines`.
+        markets: symbol -> window; all have the same sessions.
+        closes: symbol -> its adjusted closes (`closes_of`).
+        settings: cash, costs, seed.
+        agents: the agents' rows, or None in a run without agents.
+
+    Raises:
+        KeyError: for an unknown name.
+    """
+    run = _BaselineRun(markets, closes, settings, agents)
+    results = {name: run.result(name) for name in names}
+    draws = run.draws if "random" in results else None
+    return BaselineReport(results, None if draws is None else len(draws.offsets), None if draws is None else draws.agents_percentile)
+
+
+@dataclass(frozen=True, slots=True)
+class RandomDraws:
+    """Total return of ALL of every draw, and which one stands for them."""
+
+    offsets: npt.NDArray[np.int64]
+    total_returns: npt.NDArray[np.float64]
+    agents_percentile: float
+
+    @property
+    def median_offset(self) -> int:
+        """The shift with the median return; of an even number the lower of the middle two, of equal returns the smallest shift."""
+        order = np.lexsort((self.offsets, self.total_returns))
+        return int(self.offsets[order[(len(order) - 1) // 2]])
+
+
+def draw_random(
+    markets: Mapping[str, SymbolMarket], paths: Mapping[str, WeightPath], *, agents_return: float, settings: BaselineSettings
+) -> RandomDraws | None:
+    """Run all shifts of the agents' paths in numpy. None where a window is too short to shift."""
+    sessions = len(next(iter(markets.values())).sessions)
+    offsets = circular_offsets(sessions, draws=settings.random_draws, seed=settings.seed)
+    if not len(offsets):
+        return None
+    first, last = np.zeros(len(offsets)), np.zeros(len(offsets))
+    for symbol, market in markets.items():
+        equity_usd = equity_of_paths(
+            market,
+            shifted_paths(paths[symbol], offsets),
+            cash_usd=settings.cash_usd,
+            costs=settings.costs,
+            cash_rate_per_year=settings.cash_rate_per_year,
+        )
+        first, last = first + equity_usd[:, 0], last + equity_usd[:, -1]
+    returns = last / first - 1
+    below = np.count_nonzero(returns < agents_return) + np.count_nonzero(returns == agents_return) / 2
+    return RandomDraws(offsets, returns, float(below / len(returns)))
+
+
+class _BaselineRun:
+    def __init__(
+        self,
+        markets: Mapping[str, SymbolMarket],
+        closes: Mapping[str, ClosesAt],
+        settings: BaselineSettings,
+        agents: AgentRows | None,
+    ) -> None:
+        self._markets = markets
+        self._closes = closes
+        self._settings = settings
+        self._agents = agents
+        self._paths = {} if agents is None else {name: executed_path(agents.equity[name], agents.fills.get(name, ())) for name in markets}
+        self.draws: RandomDraws | None = None
+
+    def result(self, name: str) -> BaselineResult:
+        makers: dict[str, Callable[[], BaselineResult]] = {
+            "buy_and_hold": lambda: self._run("buy_and_hold", lambda _: BuyAndHold(self._settings.costs)),
+            "constant_exposure": self._constant_exposure,
+            "sma_cross": lambda: self._run("sma_cross", lambda symbol: SmaCross(self._closes[symbol], self._settings.costs)),
+            "momentum": self._momentum,
+            "random": self._random,
+        }
+        return makers[name]()
+
+    def _run(self, name: str, trader_of: Callable[[str], Trader]) -> BaselineResult:
+        sinks = {symbol: MemorySink() for symbol in self._markets}
+        for symbol, market in self._markets.items():
+            run_account(
+                market,
+                trader_of(symbol),
+                cash_usd=self._settings.cash_usd,
+                commission=self._settings.costs.commission,
+                sink=sinks[symbol],
+                cash_rate_per_year=self._settings.cash_rate_per_year,
+            )
+        return BaselineResult(name, equity=_rows(sinks, RowKind.EQUITY), fills=_rows(sinks, RowKind.FILL))
+
+    def _constant_exposure(self) -> BaselineResult:
+        if self._agents is None:
+            return BaselineResult("constant_exposure", NO_AGENTS)
+        weights = {symbol: mean_weight(path) for symbol, path in self._paths.items()}
+        return self._run("constant_exposure", lambda symbol: ConstantExposure(weights[symbol], self._settings.costs))
+
+    def _momentum(self) -> BaselineResult:
+        for symbol, market in self._markets.items():
+            known = len(self._closes[symbol](market.sessions[0], MOMENTUM_CLOSES))
+            if known < MOMENTUM_CLOSES:
+                reason = f"needs {MOMENTUM_CLOSES} closes up to {market.sessions[0]}, but {symbol} has {known}"
+                return BaselineResult("momentum", reason)
+        return self._run("momentum", lambda symbol: Momentum(self._closes[symbol], self._settings.costs))
+
+    def _random(self) -> BaselineResult:
+        if self._agents is None:
+            return BaselineResult("random", NO_AGENTS)
+        equity = self._agents.equity
+        agents_return = sum(equity[name][-1]["equity_usd"] for name in self._markets) / sum(
+            equity[name][0]["equity_usd"] for name in self._markets
+        )
+        draws = draw_random(self._markets, self._paths, agents_return=agents_return - 1, settings=self._settings)
+        if draws is None:
+            return BaselineResult("random", "the window is too short to shift the agents' weights")
+        self.draws = draws
+        offset = np.array([draws.median_offset])
+        return self._run("random", lambda symbol: self._path_trader(symbol, offset))
+
+    def _path_trader(self, symbol: str, offset: npt.NDArray[np.int64]) -> PathTrader:
+        shifted = shifted_paths(self._paths[symbol], offset)
+        path = WeightPath(shifted.weights[0], shifted.traded[0])
+        return PathTrader(path, self._markets[symbol].sessions, self._settings.costs)
+
+
+def _rows(sinks: Mapping[str, MemorySink], kind: RowKind) -> dict[str, list[Row]]:
+    return {symbol: sink.rows[kind] for symbol, sink in sinks.items()}
