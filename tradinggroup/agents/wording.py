@@ -110,6 +110,13 @@ def limits_text(limits: Thresholds | None) -> str:
     )
 
 
+def limits_evidence(limits: Thresholds | None) -> dict[str, float] | None:
+    """The same for the rule-based analyst."""
+    if limits is None:
+        return None
+    return {"stop_loss_fraction": limits.stop_loss_fraction, "take_profit_fraction": limits.take_profit_fraction}
+
+
 def figures_text(statement: Fundamentals | None) -> str:
     """Figures as filed in million USD, and the margins that follow from them."""
     if statement is None:
