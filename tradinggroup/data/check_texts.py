@@ -125,5 +125,6 @@ def _breaks(bundle: Bundle, symbol: str, news: pd.DataFrame) -> Iterator[Finding
     median = float(np.median(there)) if there else 0.0
     thin = [month for month in months if counts.get(month, 0) < max(1.0, THIN_SHARE * median)]
     if thin:
-        text = f"{len(thin)} months with hardly any news (a usual month has {median:g} items): {', '.join(thin[:6])}{' …' if len(thin) > 6 else ''}."
+        named = ", ".join(thin[:6]) + (" …" if len(thin) > 6 else "")
+        text = f"{len(thin)} months with hardly any news (a usual month has {median:g} items): {named}."
         yield Finding("warning", "coverage_break", symbol, None, text, len(thin))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -18,7 +18,7 @@ from tradinggroup.data.bundle_format import TABLES, BundleFrames
 from tradinggroup.data.calendar import DEFAULT_EXCHANGE
 from tradinggroup.data.derive_actions import derive_actions
 from tradinggroup.data.plain_lines import Place
-from tradinggroup.data.plain_prices import ActionRow, PriceFile, read_actions, read_prices
+from tradinggroup.data.plain_prices import ActionRow, PriceFile, PriceRow, read_actions, read_prices
 from tradinggroup.data.plain_texts import read_filings, read_fundamentals, read_news
 from tradinggroup.data.records import ActionKind, PriceBasis
 from tradinggroup.errors import DataError, ErrorCode, UsageError, did_you_mean
@@ -59,7 +59,7 @@ def import_folder(
     read = [_cut(read_prices(file, DEFAULT_EXCHANGE), file, start, end) for file in files]
     chosen = basis or _basis_of(read)
     frames = BundleFrames(
-        prices=price_frame(read),
+        prices=price_frame({file.symbol: file.rows for file in read}),
         actions=action_frame({file.symbol: _actions(folder, file, chosen) for file in read}),
         news=_texts(folder, "news", [*(file.symbol for file in read), MARKET_SYMBOL], read_news, end),
         filings=_texts(folder, "filings", [file.symbol for file in read], read_filings, end),
@@ -93,14 +93,14 @@ def check_new_bundle(bundles_folder: Path, name: str) -> Path:
     return target
 
 
-def price_frame(files: Iterable[PriceFile]) -> pd.DataFrame:
-    """The rows of `files` as the bundle's prices, without the times that the calendar gives."""
+def price_frame(prices: Mapping[str, Sequence[PriceRow]]) -> pd.DataFrame:
+    """Symbol -> rows as the bundle's prices, without the times that the calendar gives."""
     columns = [field for field in TABLES["prices"][0].names if field not in ("symbol", "event_at", "known_at")]
-    rows = [(file.symbol, *(getattr(row, column) for column in columns)) for file in files for row in file.rows]
+    rows = [(symbol, *(getattr(row, column) for column in columns)) for symbol, group in prices.items() for row in group]
     return pd.DataFrame(rows, columns=["symbol", *columns])
 
 
-def action_frame(actions: dict[str, Sequence[ActionRow]]) -> pd.DataFrame:
+def action_frame(actions: Mapping[str, Sequence[ActionRow]]) -> pd.DataFrame:
     """Symbol -> actions as the bundle's actions, without the times that the calendar gives."""
     rows = [(symbol, row.kind.value, row.ex_session, row.ratio, row.cash_usd) for symbol, group in actions.items() for row in group]
     return pd.DataFrame(rows, columns=["symbol", "kind", "ex_session", "ratio", "cash_usd"])

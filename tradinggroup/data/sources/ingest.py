@@ -1,0 +1,92 @@
+"""A bundle from what a source answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+from tradinggroup.clock import iso_utc
+from tradinggroup.data.bundle import DEFAULT_UNIVERSE_NOTE, Bundle, write_bundle
+from tradinggroup.data.bundle_format import TABLES, BundleFrames
+from tradinggroup.data.calendar import DEFAULT_EXCHANGE, ExchangeCalendar
+from tradinggroup.data.importing import action_frame, check_new_bundle, price_frame
+from tradinggroup.data.plain_prices import PriceRow
+from tradinggroup.data.records import PriceBasis
+from tradinggroup.data.sources.port import PriceSource, SourcePrices
+from tradinggroup.data.sources.yfinance_prices import YfinancePrices
+from tradinggroup.errors import DataError, ErrorCode, UsageError, did_you_mean
+
+SOURCES: dict[str, type[PriceSource]] = {"yfinance": YfinancePrices}
+
+
+def make_price_source(name: str) -> PriceSource:
+    """The source that `--source` names. Raises UsageError for an unknown one."""
+    if name not in SOURCES:
+        raise UsageError(ErrorCode.USAGE, f"no source {name}", remedy=did_you_mean(name, SOURCES))
+    return SOURCES[name]()
+
+
+def ingest_prices(
+    source: PriceSource,
+    symbols: Sequence[str],
+    start: date,
+    end: date,
+    name: str,
+    bundles_folder: Path,
+    *,
+    universe_note: str | None = None,
+) -> Bundle:
+    """Fetches every symbol from `source` and writes bundle `name` (as traded, no texts); nothing is written where one fails.
+
+    A bar whose session had not closed when it was fetched is left out. The retrieval time of each symbol stands in
+    `bundle.json`. Raises DataError: SOURCE_FAILED, BUNDLE_EXISTS; UsageError for a name or dates that cannot be.
+    """
+    target = check_new_bundle(bundles_folder, name)
+    if end < start:
+        raise UsageError(
+            ErrorCode.DATES_OUTSIDE,
+            "dates are reversed",
+            start=start.isoformat(),
+            end=end.isoformat(),
+            remedy="Put the earlier date first.",
+        )
+    if not symbols:
+        raise UsageError(ErrorCode.USAGE, "no symbols to fetch", remedy="Name some with --symbols A,B.")
+    calendar = ExchangeCalendar(DEFAULT_EXCHANGE, first=start, last=end)
+    answers = [_closed(source.fetch(symbol, start, end), calendar) for symbol in sorted(set(symbols))]
+    frames = BundleFrames(
+        prices=price_frame({answer.symbol: answer.rows for answer in answers}),
+        actions=action_frame({answer.symbol: answer.actions for answer in answers}),
+        **{table: TABLES[table][0].empty_table().to_pandas() for table in ("news", "filings", "fundamentals")},
+    )
+    sources = [
+        {"kind": source.name, "symbol": answer.symbol, "licence": source.licence, "retrieved_at": iso_utc(answer.retrieved_at)}
+        for answer in answers
+    ]
+    return write_bundle(
+        target, frames, name=name, basis=PriceBasis.AS_TRADED, sources=sources, universe_note=universe_note or DEFAULT_UNIVERSE_NOTE
+    )
+
+
+def _closed(answer: SourcePrices, calendar: ExchangeCalendar) -> SourcePrices:
+    """`answer` without the bars that were still forming. Raises DataError where a day is no session, or nothing is left."""
+    rows = tuple(row for row in answer.rows if _has_closed(answer, row, calendar))
+    if not rows:
+        raise _unusable(answer.symbol, "no closed session")
+    actions = tuple(action for action in answer.actions if rows[0].session <= action.ex_session <= rows[-1].session)
+    return SourcePrices(answer.symbol, rows, actions, answer.retrieved_at)
+
+
+def _has_closed(answer: SourcePrices, row: PriceRow, calendar: ExchangeCalendar) -> bool:
+    if not calendar.is_session(row.session):
+        raise _unusable(answer.symbol, f"{row.session.isoformat()} is no session of {calendar.name}")
+    return calendar.close_at(row.session) <= answer.retrieved_at
+
+
+def _unusable(symbol: str, reason: str) -> DataError:
+    return DataError(
+        ErrorCode.SOURCE_FAILED,
+        f"the source gave no usable prices of {symbol} ({reason})",
+        remedy="Check the symbol and the dates, or use another source; nothing was written.",
+    )
