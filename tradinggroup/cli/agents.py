@@ -37,7 +37,7 @@ def list_cards(context: typer.Context, *, as_json: JsonOption = False) -> None:
         emit_json({"agents": cards})
     else:
         heads = ("agent", "output", "model", "from", "hash")
-        print(table([heads, *(tuple(str(card[head])[:19] if head == "hash" else str(card[head]) for head in heads) for card in cards)]))
+        print(table([heads, *(tuple(str(card[head])[7:19] if head == "hash" else str(card[head]) for head in heads) for card in cards)]))
 
 
 def show(context: typer.Context, agent: AgentArgument, *, as_json: JsonOption = False) -> None:
@@ -80,7 +80,7 @@ def render(
     project = project_of(context)
     _check_agent(agent)
     resolved = load_experiment(project, experiment, overrides)
-    from tradinggroup.runs.execute import render_prompts
+    from tradinggroup.runs.preview import render_prompts
 
     requests = render_prompts(project, resolved, agent, day, symbol)
     if as_json:
@@ -102,8 +102,8 @@ def _facts(card: Card, project: Project) -> dict[str, Any]:
     return {
         "agent": card.agent,
         "output": card.output.__name__,
-        "model": card.model or "of the experiment",
-        "from": card.path.relative_to(project.root).as_posix() if in_project else "packaged default",
+        "model": card.model or "(experiment)",
+        "from": "project" if in_project else "packaged",
         "hash": card.hash,
     }
 

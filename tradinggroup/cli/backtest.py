@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -62,7 +62,7 @@ def command(
         return show_check(project, resolved, as_json=as_json)
     from tradinggroup.runs.execute import RunOptions, run_experiment
 
-    arguments = {"experiment": experiment, "calls": calls, "note": note, "set": resolved.arguments}
+    arguments = {"experiment": experiment, **resolved.arguments}
     progress = make_progress()
     try:
         with only_json_on_stdout(as_json):
@@ -95,11 +95,10 @@ def _resumed(project: Project, name: str, calls: Literal["record", "replay", "re
 
     run = find_run(project, name)
     narrate(f"resume {run.name}: status {run.status}")
-    arguments: dict[str, Any] = {"resume": name, "calls": calls}
     progress = make_progress()
     try:
         with only_json_on_stdout(as_json):
-            return resume_run(project, run, RunOptions(calls=calls, note=None, arguments=arguments), progress)
+            return resume_run(project, run, RunOptions(calls=calls), progress)
     finally:
         progress.finish()
 

@@ -33,7 +33,7 @@ def command(context: typer.Context, experiment: ExperimentArgument, *, overrides
 
 def show_check(project: Project, resolved: ResolvedExperiment, *, as_json: bool) -> None:
     """Print the checks and the plan. Exits 1 when a check failed."""
-    from tradinggroup.runs.execute import check_experiment, estimate
+    from tradinggroup.runs.preview import check_experiment, estimate
 
     with only_json_on_stdout(as_json):
         lines = check_experiment(project, resolved)

@@ -13,7 +13,7 @@ from tradinggroup.cli.output import emit_json, project_of
 from tradinggroup.errors import ErrorCode, UsageError
 
 KEY_WIDTH = 30
-VALUE_WIDTH = 28
+VALUE_WIDTH = 24
 
 ExperimentOrNone = Annotated[
     str | None, typer.Argument(metavar="EXPERIMENT", help="An experiment: a file, or a name in backtests/; none shows the defaults.")
@@ -71,7 +71,7 @@ def _text(value: Any) -> str:
         return ", ".join(map(str, value)) or "none"
     if isinstance(value, bool):
         return str(value).lower()
-    return f"{value:,.15g}" if isinstance(value, float) else "" if value is None else str(value)
+    return f"{value:.15g}" if isinstance(value, float) else "" if value is None else str(value)
 
 
 add(group, "show", show, example="tradinggroup config show backtests/demo.toml --set seed=8")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -11,12 +10,12 @@ import typer
 
 from tradinggroup.cli.framework import add, new_group
 from tradinggroup.cli.options import JsonOption, NameOption
-from tradinggroup.cli.output import emit_json, only_json_on_stdout, parse_day, project_of, saved, split_list, table
+from tradinggroup.cli.output import emit_json, only_json_on_stdout, parse_day, project_of, saved, split_list
+from tradinggroup.cli.text_data import bundle_facts, text_bundles, text_findings, text_summary
 from tradinggroup.errors import TradinggroupError
 
 if TYPE_CHECKING:
     from tradinggroup.data.bundle import Bundle
-    from tradinggroup.data.check import Finding
 
 BundleArgument = Annotated[str, typer.Argument(metavar="BUNDLE", help="A bundle: a folder in data/.")]
 Folder = Annotated[
@@ -115,7 +114,7 @@ def list_bundles(context: typer.Context, *, as_json: JsonOption = False) -> None
     elif not facts:
         print("no bundle yet; make one with: tradinggroup data import DIR --name NAME")
     else:
-        print(table([("bundle", "symbols", "span", "basis", "rows"), *map(_row, facts)]))
+        print(text_bundles(facts))
 
 
 def check(context: typer.Context, bundle: BundleArgument, *, as_json: JsonOption = False) -> None:
@@ -133,8 +132,7 @@ def check(context: typer.Context, bundle: BundleArgument, *, as_json: JsonOption
     if as_json:
         emit_json({"ok": not has_errors, "summary": counts, "findings": [asdict(finding) for finding in findings]})
     else:
-        print(text_summary(counts))
-        print("\n".join(_finding_line(finding) for finding in findings) or "ok    nothing found")
+        print(f"{text_summary(counts)}\n\n{text_findings(findings)}")
     if has_errors:
         raise typer.Exit(1)
 
@@ -155,30 +153,12 @@ def make_demo(
     _print_new(bundle, as_json=as_json)
 
 
-def text_summary(counts: Mapping[str, Any], indent: str = "") -> str:
-    """Nested counts as indented lines, in the order given."""
-    lines: list[str] = []
-    for key, value in counts.items():
-        if isinstance(value, dict):
-            lines += [f"{indent}{key}", text_summary(value, f"{indent}  ")] if value else []
-        else:
-            shown = ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
-            lines.append(f"{indent}{key}: {f'{shown:,}' if isinstance(shown, int) and not isinstance(shown, bool) else shown}")
-    return "\n".join(lines)
-
-
-def _finding_line(finding: Finding) -> str:
-    where = " ".join(str(part) for part in (finding.symbol, finding.day) if part)
-    times = f" ({finding.count} times)" if finding.count and finding.count > 1 else ""
-    return f"{finding.severity:<7} {finding.code}: {f'{where}: ' if where else ''}{finding.text}{times}"
-
-
 def _print_new(bundle: Bundle, *, as_json: bool) -> None:
-    facts = _facts(bundle.manifest)
+    facts = bundle_facts(bundle.manifest)
     if as_json:
         emit_json({**facts, "path": str(bundle.folder)})
         return
-    print(table([("bundle", "symbols", "span", "basis", "rows"), _row(facts)]))
+    print(text_bundles([facts]))
     print(f"next  tradinggroup data check {bundle.name}")
     saved(bundle.folder)
 
@@ -187,32 +167,9 @@ def _facts_or_problem(name: str, folder: Path) -> dict[str, Any]:
     from tradinggroup.data.bundle import read_manifest
 
     try:
-        return _facts(read_manifest(folder))
+        return bundle_facts(read_manifest(folder))
     except TradinggroupError as problem:
         return {"name": name, "problem": str(problem)}
-
-
-def _facts(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    spans = manifest["spans"].values()
-    return {
-        "name": manifest["name"],
-        "hash": manifest["hash"],
-        "symbols": list(manifest["symbols"]),
-        "first_session": min(span["first"] for span in spans),
-        "last_session": max(span["last"] for span in spans),
-        "basis": manifest["basis"],
-        "levels_unsafe": manifest["levels_unsafe"],
-        "universe_note": manifest["universe_note"],
-        "rows": dict(manifest["rows"]),
-    }
-
-
-def _row(facts: Mapping[str, Any]) -> tuple[str, ...]:
-    if "problem" in facts:
-        return (str(facts["name"]), "-", "-", "unusable", str(facts["problem"]))
-    rows = " ".join(f"{count:,} {kind}" for kind, count in facts["rows"].items() if count)
-    symbols = ",".join(facts["symbols"]) if len(facts["symbols"]) <= 5 else f"{len(facts['symbols'])} symbols"
-    return (str(facts["name"]), symbols, f"{facts['first_session']}..{facts['last_session']}", str(facts["basis"]), rows)
 
 
 add(group, "import", import_command, example="tradinggroup data import ../prices --start 2024-06-01 --name us2025")

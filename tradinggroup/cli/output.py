@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -67,7 +67,7 @@ def split_list(values: list[str] | None) -> list[str] | None:
     return [part.strip() for value in values for part in value.split(",") if part.strip()]
 
 
-def table(rows: list[tuple[str, ...]], *, gap: str = "  ") -> str:
+def table(rows: Sequence[Sequence[str]], *, gap: str = "  ") -> str:
     """Left-aligned columns, as wide as their widest cell; no trailing spaces."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(gap.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)

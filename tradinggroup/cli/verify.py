@@ -9,9 +9,10 @@ import typer
 
 from tradinggroup.cli.options import JsonOption, RunArgument
 from tradinggroup.cli.output import emit_json, narrate, only_json_on_stdout, project_of
+from tradinggroup.cli.progress import make_progress
 
 if TYPE_CHECKING:
-    from tradinggroup.runs.execute import VerifyResult
+    from tradinggroup.runs.compare import VerifyResult
 
 EXAMPLE = "tradinggroup verify latest"
 
@@ -27,10 +28,14 @@ def command(context: typer.Context, run: RunArgument = "latest", *, as_json: Jso
     project = project_of(context)
     folder = find_run(project, run)
     narrate(f"verify {folder.name}: again from its own recordings, network refused")
-    from tradinggroup.runs.execute import verify_run
+    from tradinggroup.runs.verify import verify_run
 
-    with only_json_on_stdout(as_json):
-        result = verify_run(project, folder)
+    progress = make_progress()
+    try:
+        with only_json_on_stdout(as_json):
+            result = verify_run(project, folder, progress)
+    finally:
+        progress.finish()
     if as_json:
         emit_json({"run_id": folder.run_id, **asdict(result)})
     else:

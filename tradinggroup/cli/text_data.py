@@ -1,0 +1,88 @@
+"""Bundles in plain text: one line in a list, or what a check found."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from tradinggroup.cli.output import table
+
+if TYPE_CHECKING:
+    from tradinggroup.data.check import Finding
+
+WIDTH = 80
+
+
+def bundle_facts(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """What a list shows of a bundle, from its manifest."""
+    spans = manifest["spans"].values()
+    return {
+        "name": manifest["name"],
+        "id": manifest["id"],
+        "hash": manifest["hash"],
+        "symbols": list(manifest["symbols"]),
+        "first_session": min(span["first"] for span in spans),
+        "last_session": max(span["last"] for span in spans),
+        "basis": manifest["basis"],
+        "levels_unsafe": manifest["levels_unsafe"],
+        "universe_note": manifest["universe_note"],
+        "rows": {"filing_sections" if kind == "filings" else kind: count for kind, count in manifest["rows"].items()},
+    }
+
+
+def text_bundles(facts: Iterable[Mapping[str, Any]]) -> str:
+    """A block of two lines for each bundle; a bundle that cannot be read says so."""
+    return "\n".join(_bundle_text(bundle) for bundle in facts)
+
+
+def text_summary(summary: Mapping[str, Any]) -> str:
+    """Identity and counts of a bundle, and what agents are not shown and why."""
+    rows = [
+        ("bundle", f"{summary['name']}  {summary['hash'][:19]}"),
+        ("span", f"{summary['first_session']}..{summary['last_session']}, {summary['sessions']:,} sessions of {summary['exchange']}"),
+        ("prices", f"{summary['basis']}{_levels(summary)}"),
+        ("universe", str(summary["universe_note"])),
+        ("rows", _rows(summary["rows"])),
+    ]
+    lines = [table(rows), "", table([_SYMBOL_HEADS, *(_symbol_row(symbol, summary) for symbol in summary["symbols"])]), ""]
+    left_out = [line for line in summary["left_out"] if line["count"]]
+    lines += [f"left out  {line['count']:,} {line['what']}: {line['reason']}" for line in left_out] or ["left out  nothing"]
+    return "\n".join(lines)
+
+
+def text_findings(findings: Iterable[Finding]) -> str:
+    """One paragraph for each finding, errors first."""
+    return "\n".join(map(_finding_text, findings)) or "ok       nothing was found"
+
+
+_SYMBOL_HEADS = ("symbol", "sessions", "first", "last", "news", "news a month")
+
+
+def _symbol_row(symbol: str, summary: Mapping[str, Any]) -> tuple[str, ...]:
+    span = summary["spans"][symbol]
+    months = summary["news_per_month"].get(symbol, {}).values()
+    spread = f"{min(months):,} to {max(months):,} in {len(months)} months" if months else "none"
+    return (symbol, f"{span['sessions']:,}", span["first"], span["last"], f"{sum(months):,}", spread)
+
+
+def _bundle_text(facts: Mapping[str, Any]) -> str:
+    if "problem" in facts:
+        return f"{facts['name']}\n  unusable: {facts['problem']}"
+    symbols = ",".join(facts["symbols"]) if len(facts["symbols"]) <= 8 else f"{len(facts['symbols'])} symbols"
+    head = f"{facts['name']}  {facts['id']}  {symbols}  {facts['first_session']}..{facts['last_session']}"
+    return f"{head}\n  {facts['basis']}{_levels(facts)}; {_rows(facts['rows'])}"
+
+
+def _levels(facts: Mapping[str, Any]) -> str:
+    return " (levels know later splits or dividends)" if facts["levels_unsafe"] else ""
+
+
+def _rows(rows: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in rows.items() if count)
+
+
+def _finding_text(finding: Finding) -> str:
+    where = " ".join(str(part) for part in (finding.symbol, finding.session) if part)
+    line = f"{finding.severity:<8} {finding.code}  {where + ': ' if where else ''}{finding.text}"
+    return "\n".join(textwrap.wrap(line, WIDTH, subsequent_indent=" " * 9))
