@@ -9,7 +9,7 @@ import typer
 
 from tradinggroup.cli.framework import add, new_group
 from tradinggroup.cli.options import ExperimentArgument, JsonOption, Overrides, setting_options
-from tradinggroup.cli.output import emit_json, parse_day, project_of, table
+from tradinggroup.cli.output import emit_json, needed_day, project_of, table
 from tradinggroup.errors import ErrorCode, UsageError
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def render(
     """
     from tradinggroup.experiment import load_experiment
 
-    day = parse_day(session, "--session")
+    day = needed_day(session, "--session")
     project = project_of(context)
     _check_agent(agent)
     resolved = load_experiment(project, experiment, overrides)

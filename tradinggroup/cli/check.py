@@ -49,7 +49,6 @@ def show_check(project: Project, resolved: ResolvedExperiment, *, as_json: bool)
 
 
 def _plan_text(plan: dict[str, Any]) -> str:
-    return (
-        f"{plan['sessions']:,} sessions, {plan['decisions']:,} decisions, about {plan['calls_estimated']:,} calls, "
-        f"cost {plan['cost_usd']:.2f} USD"
-    )
+    """What the run would do; nobody knows the price of a model server's calls yet."""
+    cost = "cost not known" if plan["cost_usd"] is None else f"cost {plan['cost_usd']:.2f} USD"
+    return f"{plan['sessions']:,} sessions, {plan['decisions']:,} decisions, up to {plan['calls_estimated']:,} calls, {cost}"

@@ -10,7 +10,7 @@ import typer
 
 from tradinggroup.cli.framework import add, new_group
 from tradinggroup.cli.options import JsonOption, NameOption
-from tradinggroup.cli.output import emit_json, only_json_on_stdout, parse_day, project_of, saved, split_list
+from tradinggroup.cli.output import emit_json, needed_day, only_json_on_stdout, parse_day, project_of, saved, split_list
 from tradinggroup.cli.text_data import bundle_facts, text_bundles, text_findings, text_summary
 from tradinggroup.errors import TradinggroupError
 
@@ -86,18 +86,20 @@ def ingest(
     start: NeededStart,
     end: NeededEnd,
     source: Source = "yfinance",
+    universe_note: UniverseNote = None,
     as_json: JsonOption = False,
 ) -> None:
     """Fetch daily prices from a source into a new bundle.
 
     Raw prices and corporate actions are stored, with the time of retrieval. Needs the network.
     """
-    first, last = parse_day(start, "--start"), parse_day(end, "--end")
+    first, last = needed_day(start, "--start"), needed_day(end, "--end")
     project = project_of(context)
-    from tradinggroup.data.sources import ingest as ingest_bundle
+    from tradinggroup.data.sources.ingest import ingest_prices, make_price_source
 
     with only_json_on_stdout(as_json):
-        bundle = ingest_bundle(source, symbols=split_list(symbols), start=first, end=last, name=name, bundles_folder=project.bundles_folder)
+        chosen = split_list(symbols) or []
+        bundle = ingest_prices(make_price_source(source), chosen, first, last, name, project.bundles_folder, universe_note=universe_note)
     _print_new(bundle, as_json=as_json)
 
 
@@ -137,7 +139,7 @@ def check(context: typer.Context, bundle: BundleArgument, *, as_json: JsonOption
         raise typer.Exit(1)
 
 
-def make_demo(
+def make_demo_bundle(
     context: typer.Context, *, name: DemoName = "demo", seed: Seed = None, no_edge: NoEdge = False, as_json: JsonOption = False
 ) -> None:
     """Make the synthetic demo market, from a seed.
@@ -145,11 +147,12 @@ def make_demo(
     Three fictitious companies with known signals hidden in news, filings and prices; the same symbols and span for every seed.
     """
     project = project_of(context)
-    from tradinggroup.data import demo_market
+    from tradinggroup.data.demo_market import DEFAULT_SEED, make_demo
+    from tradinggroup.data.importing import check_new_bundle
 
-    given = {} if seed is None else {"seed": seed}
     with only_json_on_stdout(as_json):
-        bundle = demo_market.make_demo(project.bundles_folder / name, name=name, edge=not no_edge, **given)
+        target = check_new_bundle(project.bundles_folder, name)
+        bundle = make_demo(target, name=name, seed=DEFAULT_SEED if seed is None else seed, edge=not no_edge)
     _print_new(bundle, as_json=as_json)
 
 
@@ -181,4 +184,4 @@ add(
 )
 add(group, "list", list_bundles, example="tradinggroup data list")
 add(group, "check", check, example="tradinggroup data check demo")
-add(group, "make-demo", make_demo, example="tradinggroup data make-demo --name quiet --seed 11 --no-edge")
+add(group, "make-demo", make_demo_bundle, example="tradinggroup data make-demo --name quiet --seed 11 --no-edge")

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tradinggroup.cli.options import JsonOption, RequiredRun
-from tradinggroup.cli.output import emit_json, parse_day, project_of
+from tradinggroup.cli.output import emit_json, needed_day, project_of
 from tradinggroup.cli.trades import check_symbol
 
 EXAMPLE = "tradinggroup explain latest 2023-09-19 ACME"
@@ -23,7 +23,7 @@ def command(context: typer.Context, run: RequiredRun, session: Session, symbol: 
     """
     from tradinggroup.runs.locate import find_run
 
-    day = parse_day(session, "SESSION")
+    day = needed_day(session, "SESSION")
     folder = find_run(project_of(context), run)
     check_symbol(folder.symbols, symbol)
     from tradinggroup.runs.text_explain import explain_rows, text_explain

@@ -52,9 +52,12 @@ def saved(path: Path) -> None:
 
 
 def parse_day(text: str | None, option: str) -> date | None:
-    """A calendar day. Raises UsageError for anything but YYYY-MM-DD; None stays None."""
-    if text is None:
-        return None
+    """A calendar day, or None where it was not given. Raises UsageError for anything but YYYY-MM-DD."""
+    return None if text is None else needed_day(text, option)
+
+
+def needed_day(text: str, option: str) -> date:
+    """A calendar day. Raises UsageError for anything but YYYY-MM-DD."""
     with contextlib.suppress(ValueError):
         return date.fromisoformat(text)
     raise UsageError(ErrorCode.USAGE, f"{option} {text} is no day", remedy="Write it as YYYY-MM-DD, such as 2023-09-19.")

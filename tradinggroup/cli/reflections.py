@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tradinggroup.cli.options import JsonOption, RunArgument
-from tradinggroup.cli.output import emit_json, parse_day, project_of
+from tradinggroup.cli.output import emit_json, needed_day, parse_day, project_of
 
 EXAMPLE = "tradinggroup reflections latest --as-of 2023-09-19 --agent decision"
 
@@ -35,7 +35,7 @@ def command(
     from tradinggroup.runs.text_reflections import reflection_rows, text_reflections
 
     day = parse_day(as_of, "--as-of")
-    user = (parse_day(used_by[0], "--used-by"), used_by[1]) if used_by else None
+    user = (needed_day(used_by[0], "--used-by"), used_by[1]) if used_by else None
     folder = find_run(project_of(context), run)
     if as_json:
         emit_json({"reflections": reflection_rows(folder, as_of=day, agent=agent, used_by=user)})

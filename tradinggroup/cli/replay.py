@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
 
 from tradinggroup.cli.options import JsonOption, RunArgument
-from tradinggroup.cli.output import parse_day, project_of
+from tradinggroup.cli.output import emit_json, parse_day, project_of
 from tradinggroup.cli.trades import check_symbol
 
 EXAMPLE = "tradinggroup replay latest --from 2023-09-18 --symbol ACME --step"
 
 From = Annotated[str | None, typer.Option("--from", metavar="SESSION", help="Begin with this session.")]
+To = Annotated[str | None, typer.Option("--to", metavar="SESSION", help="End with this session.")]
 Symbol = Annotated[str | None, typer.Option("--symbol", metavar="SYMBOL", help="Only this symbol.")]
 Agent = Annotated[str | None, typer.Option("--agent", metavar="AGENT", help="Only what this agent saw and said.")]
 Step = Annotated[bool, typer.Option("--step", help="Wait for Enter after each session.")]
@@ -23,6 +25,7 @@ def command(
     run: RunArgument = "latest",
     *,
     start: From = None,
+    end: To = None,
     symbol: Symbol = None,
     agent: Agent = None,
     step: Step = False,
@@ -33,9 +36,28 @@ def command(
     Read-only: calls no model, executes nothing.
     """
     from tradinggroup.runs.locate import find_run
-    from tradinggroup.runs.text_replay import text_replay
+    from tradinggroup.runs.text_replay import replay_steps
 
-    first = parse_day(start, "--from")
+    first, last = parse_day(start, "--from"), parse_day(end, "--to")
     folder = find_run(project_of(context), run)
     check_symbol(folder.symbols, symbol)
-    print(text_replay(folder, start=first, symbol=symbol, agent=agent))
+    steps = replay_steps(folder, start=first, end=last, symbol=symbol, agent=agent)
+    if as_json:
+        emit_json({"run_id": folder.run_id, "sessions": [step.to_plain() for step in steps]})
+    elif not steps:
+        print("no session in this range")
+    else:
+        _walk([step.text for step in steps], waits=step)
+
+
+def _walk(texts: list[str], *, waits: bool) -> None:
+    """Print session by session; with `waits`, the next one comes with Enter, and the walk ends with the input."""
+    for position, text in enumerate(texts):
+        if position:
+            if waits:
+                print("-- Enter for the next session, Ctrl-C to stop", file=sys.stderr, end=" ", flush=True)
+                if not sys.stdin.readline():
+                    return
+            else:
+                print()
+        print(text, flush=waits)
