@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
-import json
 import os
+import re
 from dataclasses import dataclass, field
-from urllib.parse import quote, urlsplit
+from functools import cache
+from urllib.parse import urlsplit
 
 from tradinggroup.errors import ErrorCode, UsageError
 
@@ -65,9 +66,15 @@ class Endpoint:
         text = text.encode("utf-8", "replace").decode("utf-8")
         for secret in (self.key, urlsplit(self.base_url).password):
             if secret is not None and len(secret) >= _SHORTEST_SECRET:
-                for spelling in (secret, json.dumps(secret)[1:-1], quote(secret, safe="")):
-                    text = text.replace(spelling, "[key]")
+                text = _spellings(secret).sub("[key]", text)
         return text
+
+
+@cache
+def _spellings(secret: str) -> re.Pattern[str]:
+    """Every way in which JSON, a URL or plain text may spell `secret`: each character as it is, escaped, by number or percent-encoded."""
+    characters = (rf"(?:\\?{re.escape(one)}|(?i:\\u{ord(one):04x}|%{ord(one):02x}))" for one in secret)
+    return re.compile("".join(characters))
 
 
 def _server(base_url: str) -> str:

@@ -21,9 +21,13 @@ _depth = [0]
 _installed: list[Callable[[str, tuple[Any, ...]], None]] = []
 
 
+class NetworkRefusedError(DataError, OSError):
+    """Something tried to reach the network. An OSError too, so that libraries see an ordinary failure to connect."""
+
+
 @contextmanager
 def refuse_network() -> Iterator[None]:
-    """Inside, every outgoing connection, datagram and name look-up of this process raises DataError, loopback included.
+    """Inside, every outgoing connection, datagram and name look-up of this process raises NetworkRefusedError, loopback included.
 
     Unix sockets stay allowed. It sees what goes through Python's `socket` (so also asyncio, httpx and openai). May be nested.
     """
@@ -44,7 +48,7 @@ def _make_hook(depth: list[int]) -> Callable[[str, tuple[Any, ...]], None]:
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if depth[0] and event.startswith("socket.") and _leaves_process(event, arguments, sys._getframe(1)):
-            raise DataError(
+            raise NetworkRefusedError(
                 ErrorCode.RECORDING_MISSING,
                 f"{event.removeprefix('socket.')} was called while the network is refused",
                 remedy="Nothing but recordings may answer here; ask live with --calls record.",

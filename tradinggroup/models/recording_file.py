@@ -69,13 +69,15 @@ def _open_writable(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
     connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
     try:
+        # Looked at before anything is changed: a file that is not ours, or not yet ours, stays as it is.
+        if connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+            _check_version(connection, path)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("BEGIN IMMEDIATE")
         for statement in _TABLES.split(";"):
             connection.execute(statement)
         connection.execute("INSERT OR IGNORE INTO meta VALUES ('format_version', ?)", (str(FORMAT_VERSION),))
-        _check_version(connection, path)
         connection.execute("COMMIT")
     except BaseException:
         connection.close()
@@ -108,7 +110,8 @@ def _connect_readonly(path: Path, option: str) -> sqlite3.Connection:
 
 
 def _check_version(connection: sqlite3.Connection, path: Path) -> None:
-    row = connection.execute("SELECT value FROM meta WHERE name = 'format_version'").fetchone()
+    known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone()
+    row = connection.execute("SELECT value FROM meta WHERE name = 'format_version'").fetchone() if known else None
     if row is None or not str(row[0]).isdigit():
         raise invalid(path, "it has no format version")
     if int(row[0]) > FORMAT_VERSION:

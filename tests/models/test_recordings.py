@@ -1,0 +1,303 @@
+"""The store of recordings: what goes in comes out, in any order, from any place, and damage is told."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.models.support import request
+from tradinggroup.errors import DataError, ErrorCode
+from tradinggroup.models.answers import Decision, NewsScore
+from tradinggroup.models.port import Attempt, Failure, FailureKind, ModelReply, ModelRequest, Usage
+from tradinggroup.models.recordings import FLUSH_ROWS, RecordingStore
+
+BAD = Failure(FailureKind.NOT_JSON, "not valid JSON")
+
+
+def good(wanted: ModelRequest, **changes: Any) -> ModelReply:
+    fields: dict[str, Any] = {
+        "key": wanted.key, "answer": Decision(action="hold", confidence=0.1, reasoning="flat ä 🙂"), "failure": None, "text": "raw",
+        "usage": Usage(3, 4), "attempts": 1, "model_returned": "m (fp)", "reasoning": "thoughts", **changes,
+    }  # fmt: skip
+    return ModelReply(**fields)
+
+
+def failed(wanted: ModelRequest) -> ModelReply:
+    tries = (Attempt("", Failure(FailureKind.HTTP_STATUS, "HTTP 500")), Attempt("raw", BAD))
+    return good(wanted, answer=None, failure=BAD, attempts=2, tries=tries)
+
+
+@pytest.mark.parametrize("make", [good, failed])
+@pytest.mark.parametrize("when", ["pending", "flushed", "reopened", "readonly"])
+def test_a_reply_comes_back_as_it_was(tmp_path: Path, make: Any, when: str) -> None:
+    wanted, store = request(), RecordingStore.open(tmp_path / "r.sqlite")
+    store.put(wanted, make(wanted))
+    if when == "flushed":
+        store.flush()
+    if when in {"reopened", "readonly"}:
+        store.close()
+        store = RecordingStore.open(tmp_path / "r.sqlite", readonly=when == "readonly")
+    reply = store.get(wanted)
+    store.close()
+    expected = make(wanted)
+    assert reply is not None
+    assert reply.recorded
+    assert {name: getattr(reply, name) for name in ModelReply.__slots__ if name != "recorded"} == {
+        name: getattr(expected, name) for name in ModelReply.__slots__ if name != "recorded"
+    }
+
+
+def test_answers_round_trip_to_the_bit(tmp_path: Path) -> None:
+    @given(score=st.floats(-1, 1), analysis=st.text(st.characters(exclude_categories=["Cs"])))
+    @settings(max_examples=200, deadline=None)
+    def holds(score: float, analysis: str) -> None:
+        wanted = request(analysis, schema=NewsScore)
+        answer = NewsScore(score=score, analysis=analysis)
+        store.put(wanted, good(wanted, answer=answer, text=analysis))
+        store.flush()
+        reply = store.get(wanted)
+        assert reply is not None
+        assert repr(reply.answer) == repr(answer)
+        assert reply.text == analysis
+
+    with RecordingStore.open(tmp_path / "r.sqlite") as store:
+        holds()
+
+
+def test_only_the_same_content_is_found(tmp_path: Path) -> None:
+    with RecordingStore.open(tmp_path / "r.sqlite") as store:
+        store.put(request(), good(request()))
+        assert store.get(request(session="2031-01-01", agent="other", position=5)) is not None
+        for other in (request("else"), request(seed_index=1), request(model="openai:n"), request(schema=NewsScore), request(parameters={})):
+            assert store.get(other) is None
+
+
+def test_failures_and_outages_can_be_passed_over(tmp_path: Path) -> None:
+    with RecordingStore.open(tmp_path / "r.sqlite") as store:
+        store.put(request(), failed(request()))
+        assert store.get(request()) is not None
+        assert store.get(request(), answers_only=True) is None
+        store.mark_outage([request().key])
+        assert store.get(request()) is not None
+        assert store.get(request(), skip_outage=True) is None
+        store.put(request(), good(request()))
+        assert store.get(request(), skip_outage=True) is not None
+        store.flush()
+        assert store.read_attempts(request().key) == ()
+
+
+def _rows(path: Path) -> list[Any]:
+    connection = sqlite3.connect(path)
+    rows = [sorted(connection.execute(f"SELECT * FROM {table}")) for table in ("meta", "recordings", "attempts", "calls")]
+    connection.close()
+    return rows
+
+
+def test_rows_do_not_depend_on_the_order(tmp_path: Path) -> None:
+    wanted = [request(str(number), session=f"2024-03-0{number}") for number in range(1, 4)]
+    seen = []
+    for number, order in enumerate(itertools.permutations(wanted)):
+        path = tmp_path / f"{number}.sqlite"
+        with RecordingStore.open(path) as store:
+            for item in order:
+                store.put(item, failed(item) if item is wanted[1] else good(item))
+                store.put_call(item)
+                if item is wanted[0]:
+                    store.flush()
+        seen.append(_rows(path))
+    assert all(rows == seen[0] for rows in seen)
+
+
+def test_calls_are_found_by_what_they_were_for(tmp_path: Path) -> None:
+    items = [request("a", agent="news_sentiment", purpose="item", position=number, symbol=symbol) for symbol in "BA" for number in (1, 0)]
+    with RecordingStore.open(tmp_path / "r.sqlite") as store:
+        for item in [*items, request("b", session="2024-03-04")]:
+            store.put(item, good(item), live=item.agent != "decision")
+            store.put_call(item)
+        calls = store.read_calls()
+        assert [(call.session, call.symbol, call.position) for call in calls] == [
+            ("2024-03-01", "A", 0), ("2024-03-01", "A", 1), ("2024-03-01", "B", 0), ("2024-03-01", "B", 1), ("2024-03-04", "ACME", 0),
+        ]  # fmt: skip
+        assert [call.recorded for call in calls] == [False, False, False, False, True]
+        assert calls[0].messages == items[0].messages
+        assert calls[0].answer == {"action": "hold", "confidence": 0.1, "reasoning": "flat ä 🙂"}
+        assert (calls[0].usage, calls[0].reasoning, calls[0].key) == (Usage(3, 4), "thoughts", items[0].key)
+        assert len(store.read_calls(agent="news_sentiment", symbol="A")) == 2
+        assert len(store.read_calls(session="2024-03-04")) == 1
+        assert store.read_calls(purpose="none") == []
+
+
+def test_pending_rows_are_written_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tradinggroup.models.recordings.FLUSH_SECONDS", 0.05)
+    with RecordingStore.open(tmp_path / "r.sqlite") as store:
+        store.put(request(), good(request()))
+        for _ in range(100):
+            time.sleep(0.02)
+            with RecordingStore.open(tmp_path / "r.sqlite", readonly=True) as other:
+                if other.get(request()) is not None:
+                    break
+        else:
+            pytest.fail("not written within two seconds")
+
+
+def test_many_pending_rows_are_written_at_once(tmp_path: Path) -> None:
+    with RecordingStore.open(tmp_path / "r.sqlite") as store:
+        for number in range(FLUSH_ROWS):
+            store.put(request(str(number)), good(request(str(number))))
+        with RecordingStore.open(tmp_path / "r.sqlite", readonly=True) as other:
+            assert other.get(request("0")) is not None
+
+
+def test_a_closed_store_is_one_file_and_reading_leaves_no_trace(tmp_path: Path) -> None:
+    path = tmp_path / "folder" / "r.sqlite"
+    with RecordingStore.open(path) as store:
+        store.put(request(), good(request()))
+    before = path.read_bytes()
+    moved = tmp_path / "elsewhere ä#?%"
+    shutil.move(path.parent, moved)
+    (moved / "r.sqlite").chmod(0o444)
+    moved.chmod(0o555)
+    try:
+        with RecordingStore.open(moved / "r.sqlite", readonly=True) as store:
+            assert store.get(request()) is not None
+            with pytest.raises(DataError, match="reading only"):
+                store.put(request(), good(request()))
+    finally:
+        moved.chmod(0o755)
+    assert [item.name for item in moved.iterdir()] == ["r.sqlite"]
+    assert (moved / "r.sqlite").read_bytes() == before
+
+
+def test_two_connections_share_a_file(tmp_path: Path) -> None:
+    with RecordingStore.open(tmp_path / "r.sqlite") as first, RecordingStore.open(tmp_path / "r.sqlite") as second:
+        first.put(request("1"), good(request("1")))
+        second.put(request("2"), good(request("2")))
+        first.flush()
+        second.flush()
+        assert first.get(request("2")) is not None
+        assert second.get(request("1")) is not None
+
+
+def _not_a_database(path: Path) -> None:
+    path.write_bytes(b"this is no database, however long it may be" * 100)
+
+
+def _empty(path: Path) -> None:
+    path.touch()
+
+
+def _missing(path: Path) -> None:
+    """Leave nothing there."""
+
+
+def _folder(path: Path) -> None:
+    path.mkdir()
+
+
+def _cut_short(path: Path) -> None:
+    with RecordingStore.open(path) as store:
+        for number in range(50):
+            store.put(request(str(number)), good(request(str(number)), text="x" * 4000))
+            store.put_call(request(str(number)))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 3])
+
+
+def _newer(path: Path) -> None:
+    RecordingStore.open(path).close()
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE meta SET value = '99'")
+    connection.commit()
+    connection.close()
+
+
+def _other_tables(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE notes (text)")
+    connection.commit()
+    connection.close()
+
+
+@pytest.mark.parametrize("damage", [_not_a_database, _empty, _missing, _folder, _cut_short, _newer, _other_tables])
+def test_a_file_that_is_no_store_is_told(tmp_path: Path, damage: Any) -> None:
+    path = tmp_path / "r.sqlite"
+    damage(path)
+
+    def read() -> None:
+        with RecordingStore.open(path, readonly=True) as store:
+            store.read_calls()
+
+    with pytest.raises(DataError) as caught:
+        read()
+    assert (caught.value.code, caught.value.exit_code) == (ErrorCode.RECORDING_INVALID, 3)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("damage", [_not_a_database, _newer, _other_tables])
+def test_a_damaged_file_is_not_written_over(tmp_path: Path, damage: Any) -> None:
+    path = tmp_path / "r.sqlite"
+    damage(path)
+    before = path.read_bytes()
+    with pytest.raises(DataError) as caught:
+        RecordingStore.open(path)
+    assert caught.value.code == ErrorCode.RECORDING_INVALID
+    assert path.read_bytes() == before
+
+
+def test_an_answer_that_was_tampered_with_is_told(tmp_path: Path) -> None:
+    with RecordingStore.open(tmp_path / "r.sqlite") as store:
+        store.put(request(), good(request()))
+    connection = sqlite3.connect(tmp_path / "r.sqlite")
+    connection.execute("""UPDATE recordings SET answer = '{"action": "short"}'""")
+    connection.commit()
+    connection.close()
+    with RecordingStore.open(tmp_path / "r.sqlite", readonly=True) as store, pytest.raises(DataError, match="does not fit its schema"):
+        store.get(request())
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file" / "r.sqlite", tmp_path):
+        with pytest.raises(DataError) as caught:
+            RecordingStore.open(path)
+        assert caught.value.code == ErrorCode.RUN_UNWRITABLE
+
+
+def test_a_full_disk_is_told_and_loses_nothing_of_before(tmp_path: Path) -> None:
+    store = RecordingStore.open(tmp_path / "r.sqlite")
+    store.put(request("before"), good(request("before")))
+    store.flush()
+    pages = store._connection.execute("PRAGMA page_count").fetchone()[0]
+    store._connection.execute(f"PRAGMA max_page_count = {pages}")
+    store.put(request("after"), good(request("after"), text="x" * 100_000))
+    with pytest.raises(DataError, match="full") as caught:
+        store.flush()
+    assert caught.value.code == ErrorCode.RUN_UNWRITABLE
+    with pytest.raises(DataError, match="full"):
+        store.put(request(), good(request()))
+    with pytest.raises(DataError, match="full"):
+        store.close()
+    with RecordingStore.open(tmp_path / "r.sqlite", readonly=True) as reader:
+        assert reader.get(request("before")) is not None
+        assert reader.get(request("after")) is None
+
+
+def test_a_store_that_was_killed_is_read(tmp_path: Path) -> None:
+    """The write-ahead log of a killed run is part of it."""
+    store = RecordingStore.open(tmp_path / "r.sqlite")
+    store.put(request(), good(request()))
+    store.flush()
+    for path in list(tmp_path.iterdir()):
+        shutil.copy(path, tmp_path / path.name.replace("r.", "killed."))
+    store.close()
+    assert (tmp_path / "killed.sqlite-wal").stat().st_size > 0
+    (tmp_path / "killed.sqlite-shm").unlink()
+    with RecordingStore.open(tmp_path / "killed.sqlite", readonly=True) as reader:
+        assert reader.get(request()) is not None
