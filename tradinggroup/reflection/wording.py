@@ -87,13 +87,13 @@ def forecast_text(selection: Selection[LabelledForecast], statistics: Mapping[st
 def decision_text(selection: Selection[LabelledDecision], statistics: Mapping[str, Any]) -> str:
     """The lesson of the decision agent."""
     by_action = "; ".join(
-        f"{action} {count} (mean {statistics['by_action'][action]:+.4f})" for action, count in statistics["counts"].items()
+        f"{action} {count} (mean {_signed(statistics['by_action'][action])})" for action, count in statistics["counts"].items()
     )
     best = ", ".join(f"{action} {count}" for action, count in statistics["best_counts"].items())
     return "\n".join(
         [
             f"Own record, {_span(selection.cases)}: {statistics['cases']} decisions with a known outcome, "
-            f"{statistics['hit_rate']:.2f} of them with a positive reward, mean reward {statistics['mean_reward']:+.4f}.",
+            f"{statistics['hit_rate']:.2f} of them with a positive reward, mean reward {_signed(statistics['mean_reward'])}.",
             f"By action taken: {by_action}. Best action with hindsight: {best} times; mean regret {statistics['mean_regret']:.4f}.",
             *_listed("Good, best first:", [_decision_line(each) for each in selection.successes]),
             *_listed("Bad, worst first:", [_decision_line(each) + _alternative(each) for each in selection.failures]),
@@ -105,8 +105,8 @@ def decision_text(selection: Selection[LabelledDecision], statistics: Mapping[st
 def style_text(cases: Sequence[LabelledDecision], statistics: Mapping[str, Any]) -> str:
     """The lesson of the style-selection agent: how each style did on the sessions it was used."""
     lines = [
-        f"- {style}: {part['sessions']} sessions, mean equity return {part['mean_return_fraction']:+.4f}, share of gains "
-        f"{part['hit_rate']:.2f}, worst session {part['worst_return_fraction']:+.4f}"
+        f"- {style}: {part['sessions']} sessions, mean equity return {_signed(part['mean_return_fraction'])}, share of gains "
+        f"{part['hit_rate']:.2f}, worst session {_signed(part['worst_return_fraction'])}"
         for style, part in statistics.items()
     ]
     best = max(statistics, key=lambda style: (statistics[style]["mean_return_fraction"], style))
@@ -123,7 +123,7 @@ def _forecast_line(each: LabelledForecast) -> str:
     case, label = each.case, each.label
     return (
         f"{case.session.isoformat()} | {_evidence(each)} | p_up {case.p_up:.2f}, p_down {case.p_down:.2f}, "
-        f"p_sideways {case.p_sideways:.2f}, gate {case.gated_label} | return {label.return_fraction:+.4f}, {label.true_label}"
+        f"p_sideways {case.p_sideways:.2f}, gate {case.gated_label} | return {_signed(label.return_fraction)}, {label.true_label}"
     )
 
 
@@ -131,7 +131,7 @@ def _decision_line(each: LabelledDecision) -> str:
     case = each.case
     return (
         f"{case.session.isoformat()} | {_evidence(each)}, trend {case.gated_label}, style {case.style}, "
-        f"weight {case.account.weight_fraction:.2f} | {case.executed_action} | reward {each.label.taken.reward:+.4f}"
+        f"weight {case.account.weight_fraction:.2f} | {case.executed_action} | reward {_signed(each.label.taken.reward)}"
     )
 
 
@@ -139,15 +139,18 @@ def _alternative(each: LabelledDecision) -> str:
     best = each.label.best_action
     if each.label.regret == 0:
         return "; no action was better"
-    return f"; better: {best} ({each.label.actions[best].reward:+.4f})"
+    return f"; better: {best} ({_signed(each.label.actions[best].reward)})"
 
 
 def _evidence(each: LabelledForecast | LabelledDecision) -> str:
     features, score = each.case.features, each.case.news_score
-    news = "no news" if score is None else f"news {score:+.2f}"
+    news = "no news" if score is None else f"news {_signed(score, decimals=2)}"
+    to_mean, to_high = (
+        _signed(distance, decimals=3) for distance in (features.distance_to_mean_fraction, features.distance_to_high_fraction)
+    )
     return (
-        f"RSI {features.rsi14:.0f}, volatility {features.volatility_per_year_fraction:.2f} a year, to mean "
-        f"{features.distance_to_mean_fraction:+.3f}, to high {features.distance_to_high_fraction:+.3f}, {news}"
+        f"RSI {features.rsi14:.0f}, volatility {features.volatility_per_year_fraction:.2f} a year, "
+        f"to mean {to_mean}, to high {to_high}, {news}"
     )
 
 
@@ -167,6 +170,11 @@ def _decision_rule(statistics: Mapping[str, Any]) -> str:
     better = max(statistics["best_counts"], key=lambda action: (statistics["best_counts"][action], action))
     instead = f"; {better} was best most often" if better != worst else ""
     return f"{worst} cost reward on average{instead}; review the bad cases above before repeating it."
+
+
+def _signed(fraction: float, *, decimals: int = 4) -> str:
+    """A fraction with its sign; what rounds to nothing is +0 from either side."""
+    return f"{round(fraction, decimals) + 0.0:+.{decimals}f}"
 
 
 def _listed(title: str, lines: Sequence[str]) -> list[str]:
