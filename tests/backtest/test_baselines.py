@@ -1,0 +1,229 @@
+"""Baselines: what each buys and when, and the random path's two implementations."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.backtest.helpers import COMMISSION, FREE, day, dividend, market, play, split
+from tradinggroup.backtest.baselines.ledger import equity_of_paths
+from tradinggroup.backtest.baselines.paths import PathTrader, WeightPath, circular_offsets, executed_path, mean_weight, shifted_paths
+from tradinggroup.backtest.baselines.rules import BuyAndHold, ConstantExposure, Costs, Momentum, SmaCross
+from tradinggroup.backtest.baselines.runner import AgentRows, BaselineSettings, draw_random, run_baselines
+from tradinggroup.backtest.baselines.targets import affordable_counts, commissions_usd, order_for_weight, shares_for_weights
+from tradinggroup.backtest.market import SymbolMarket
+from tradinggroup.backtest.sink import Row
+from tradinggroup.risk.account import Account
+from tradinggroup.risk.costs import Commission
+from tradinggroup.risk.sizing import affordable_shares
+
+COSTS = Costs(COMMISSION, gap_buffer_fraction=0.01)
+SETTINGS = BaselineSettings(cash_usd=10_000.0, costs=COSTS, cash_rate_per_year=0.0, seed=7, random_draws=999)
+
+
+def walk(seed: int, sessions: int = 80, *, symbol: str = "X") -> SymbolMarket:
+    stream = np.random.default_rng(seed)
+    closes = 40 * np.exp(np.cumsum(stream.normal(0, 0.03, sessions)))
+    opens = closes * np.exp(stream.normal(0, 0.02, sessions))
+    bars = [None if position % 19 == 7 else (float(opens[position]), float(closes[position])) for position in range(sessions)]
+    return market(bars, split(25, 1.5), dividend(45, 0.3), symbol=symbol)
+
+
+def closes_in(window: SymbolMarket):
+    def closes(session, count):
+        known = sum(window.sessions[position] <= session for position in window.bar_positions)
+        return window.close_usd[max(0, known - count) : known]
+
+    return closes
+
+
+def agents_on(windows: dict[str, SymbolMarket]) -> AgentRows:
+    """Accounts that buy, add, sell half and all at seeded moments."""
+    equity: dict[str, list[Row]] = {}
+    fills: dict[str, list[Row]] = {}
+    for number, (symbol, window) in enumerate(windows.items()):
+        stream = np.random.default_rng(number)
+        orders = {int(at): int(stream.integers(-150, 200)) for at in stream.choice(len(window.sessions), 14, replace=False)}
+        result = play(window, orders)
+        equity[symbol], fills[symbol] = result.equity, result.fills
+    return AgentRows(equity, fills)
+
+
+def test_buy_and_hold_buys_at_the_second_open_and_never_again() -> None:
+    result = play(market([(100.0, 100.0), (100.0, 90.0), (80.0, 80.0), (120.0, 120.0)]), BuyAndHold(COSTS))
+    assert [(fill["session"], fill["shares"]) for fill in result.fills] == [(day(1), 98)]
+
+
+def test_buy_and_hold_asks_again_while_it_is_flat() -> None:
+    result = play(market([(100.0, 100.0), (20_000.0, 100.0), (100.0, 100.0)]), BuyAndHold(COSTS))
+    assert [row["status"] for row in result.orders] == ["denied", "filled"]
+
+
+def test_constant_exposure_trades_only_outside_its_band() -> None:
+    bars = [(100.0, 100.0), (100.0, 100.0), (100.0, 110.0), (110.0, 150.0), (150.0, 150.0), (150.0, 150.0)]
+    result = play(market(bars), ConstantExposure(0.5, Costs(FREE, 0.01)))
+    assert [(fill["session"], fill["shares"]) for fill in result.fills] == [(day(1), 50), (day(4), -9)]
+    assert result.equity[-1]["shares"] * 150 / result.equity_usd[-1] == pytest.approx(0.5, abs=0.01)
+
+
+def test_constant_exposure_holds_even_a_weight_below_its_band() -> None:
+    assert play(market([(10.0, 10.0)] * 3), ConstantExposure(0.03, COSTS)).fills[0]["shares"] == 30
+    assert play(market([(10.0, 10.0)] * 3), ConstantExposure(0.0, COSTS)).fills == []
+
+
+def test_sma_cross_is_long_while_the_fast_mean_is_above_the_slow_one() -> None:
+    prices = [float(price) for price in [*range(100, 70, -1), *range(70, 100), *range(100, 70, -1)]]
+    window = market([(price, price) for price in prices])
+    result = play(window, SmaCross(closes_in(window), COSTS))
+    expected = []
+    for at in range(19, len(prices) - 1):
+        long = np.mean(prices[at - 9 : at + 1]) > np.mean(prices[at - 19 : at + 1])
+        if long != (len(expected) % 2 == 1):
+            expected.append(day(at + 1))
+    assert [fill["session"] for fill in result.fills] == expected
+    assert len(expected) == 2
+
+
+def test_momentum_leaves_the_last_month_out() -> None:
+    closes = np.full(253, 100.0)
+    account = Account(10_000.0, 0, None, 100.0, 10_000.0)
+    closes[-22] = 101.0
+    assert Momentum(lambda session, count: closes, COSTS).on_close(day(0), account).shares == 98
+    closes[-22], closes[-1] = 99.0, 500.0
+    assert Momentum(lambda session, count: closes, COSTS).on_close(day(0), account) is None
+
+
+def test_a_baseline_that_cannot_run_says_why_and_the_others_run() -> None:
+    windows = {"A": walk(1, symbol="A"), "B": walk(2, symbol="B")}
+    closes = {symbol: closes_in(window) for symbol, window in windows.items()}
+    report = run_baselines(
+        ["momentum", "buy_and_hold", "constant_exposure", "random"], windows, closes=closes, settings=SETTINGS, agents=None
+    )
+    assert report.results["momentum"].reason == f"needs 253 closes up to {day(0)}, but A has 1"
+    assert "no agents" in report.results["random"].reason
+    assert "no agents" in report.results["constant_exposure"].reason
+    assert report.results["buy_and_hold"].reason is None
+    assert {symbol: len(rows) for symbol, rows in report.results["buy_and_hold"].equity.items()} == {"A": 80, "B": 80}
+    assert (report.random_draws, report.agents_percentile) == (None, None)
+
+
+def test_constant_exposure_holds_the_agents_mean_weight() -> None:
+    windows = {"A": walk(1, symbol="A")}
+    agents = agents_on(windows)
+    report = run_baselines(["constant_exposure"], windows, closes={}, settings=SETTINGS, agents=agents)
+    result = report.results["constant_exposure"]
+    assert result.hindsight
+    weights = [row["shares"] * row["close_usd"] / row["equity_usd"] for row in result.equity["A"][1:]]
+    assert np.mean(weights) == pytest.approx(mean_weight(executed_path(agents.equity["A"], agents.fills["A"])), abs=0.05)
+
+
+# the random path
+
+
+def test_offsets_are_distinct_seeded_and_never_zero() -> None:
+    offsets = circular_offsets(200, draws=999, seed=7)
+    assert sorted(offsets) == list(range(1, 199))
+    assert circular_offsets(5_000, draws=999, seed=7).size == 999
+    assert np.array_equal(offsets, circular_offsets(200, draws=999, seed=7))
+    assert not np.array_equal(offsets, circular_offsets(200, draws=999, seed=8))
+    assert [circular_offsets(sessions, draws=9, seed=7).tolist() for sessions in (1, 2, 3)] == [[], [], [1]]
+
+
+def test_a_shifted_path_by_hand() -> None:
+    path = WeightPath(np.array([0.0, 0.0, 0.5, 0.6, 0.0, 0.0, 0.9]), np.array([False, False, True, False, True, False, True]))
+    shifted = shifted_paths(path, np.array([2, 5]))
+    assert shifted.weights.tolist() == [[0.0, 0.0, 0.9, 0.0, 0.5, 0.6, 0.0], [0.0, 0.5, 0.6, 0.0, 0.0, 0.9, 0.0]]
+    assert shifted.traded.tolist() == [
+        [False, False, True, True, True, False, True],
+        [False, True, False, True, False, True, True],
+    ]
+
+
+@given(seed=st.integers(0, 200))
+@settings(max_examples=30, deadline=None)
+def test_shifts_keep_the_exposure_and_nearly_the_turnover(seed: int) -> None:
+    window = walk(seed, 60)
+    agents = agents_on({"X": window})
+    path = executed_path(agents.equity["X"], agents.fills["X"])
+    shifted = shifted_paths(path, np.arange(1, 58))
+    assert np.allclose(shifted.weights.mean(axis=1), path.weights.mean())
+    assert np.abs(shifted.traded.sum(axis=1) - path.traded.sum()).max() <= 2
+
+
+@given(seed=st.integers(0, 10_000), rate=st.sampled_from([0.0, 0.03]))
+@settings(max_examples=25, deadline=None)
+def test_the_numpy_ledger_equals_backtrader(seed: int, rate: float) -> None:
+    window = walk(seed, 70)
+    agents = agents_on({"X": window})
+    path = executed_path(agents.equity["X"], agents.fills["X"])
+    offsets = circular_offsets(70, draws=6, seed=seed)
+    shifted = shifted_paths(path, offsets)
+    quick = equity_of_paths(window, shifted, cash_usd=10_000.0, costs=COSTS, cash_rate_per_year=rate)
+    for draw in range(len(offsets)):
+        trader = PathTrader(WeightPath(shifted.weights[draw], shifted.traded[draw]), window.sessions, COSTS)
+        assert play(window, trader, cash_rate_per_year=rate).equity_usd == pytest.approx(quick[draw].tolist(), rel=1e-9)
+
+
+def test_the_ledger_cuts_and_denies_like_the_broker() -> None:
+    bars = [(10.0, 10.0), (11.0, 10.0), (10.0, 10.0), (40_000.0, 10.0), (10.0, 10.0)]
+    path = WeightPath(np.array([[0.0, 1.0, 0.0, 1.0, 1.0]]), np.array([[False, True, True, True, False]]))
+    window = market(bars)
+    result = play(window, PathTrader(WeightPath(path.weights[0], path.traded[0]), window.sessions, COSTS))
+    assert [row["status"] for row in result.orders] == ["cut", "filled", "denied"]
+    assert equity_of_paths(window, path, cash_usd=10_000.0, costs=COSTS)[0].tolist() == pytest.approx(result.equity_usd, rel=1e-12)
+
+
+def test_the_random_baseline_is_the_draw_with_the_median_return() -> None:
+    windows = {"A": walk(1, symbol="A"), "B": walk(2, symbol="B")}
+    agents = agents_on(windows)
+    report = run_baselines(["random"], windows, closes={}, settings=SETTINGS, agents=agents)
+    equity = report.results["random"].equity
+    found = sum(rows[-1]["equity_usd"] for rows in equity.values()) / 20_000 - 1
+    paths = {symbol: executed_path(agents.equity[symbol], agents.fills[symbol]) for symbol in windows}
+    agents_return = sum(rows[-1]["equity_usd"] for rows in agents.equity.values()) / 20_000 - 1
+    draws = draw_random(windows, paths, agents_return=agents_return, settings=SETTINGS)
+    assert report.random_draws == len(draws.total_returns) == 78
+    assert found == pytest.approx(sorted(draws.total_returns)[(78 - 1) // 2], abs=1e-9)
+    assert report.agents_percentile == pytest.approx(np.mean(draws.total_returns < agents_return))
+
+
+def test_agents_that_never_trade_stand_in_the_middle() -> None:
+    window = walk(3)
+    idle = play(window, {})
+    report = run_baselines(["random"], {"X": window}, closes={}, settings=SETTINGS, agents=AgentRows({"X": idle.equity}, {"X": []}))
+    assert report.agents_percentile == 0.5
+    assert report.results["random"].fills == {"X": []}
+
+
+def test_a_window_too_short_to_shift_gives_a_reason() -> None:
+    window = market([(10.0, 10.0)] * 2)
+    rows = play(window, {})
+    report = run_baselines(["random"], {"X": window}, closes={}, settings=SETTINGS, agents=AgentRows({"X": rows.equity}, {}))
+    assert "too short" in report.results["random"].reason
+    assert report.random_draws is None
+
+
+@given(
+    cash=st.lists(st.floats(0.0, 1e6), min_size=1, max_size=20),
+    price=st.floats(0.01, 5_000.0),
+    commission=st.builds(Commission, st.floats(0, 0.1), st.floats(0, 5), st.floats(0, 0.05)),
+    target=st.floats(0.0, 1.0),
+)
+def test_many_accounts_are_sized_like_one(cash: list[float], price: float, commission: Commission, target: float) -> None:
+    counts = affordable_counts(np.array(cash), price, commission)
+    assert counts.tolist() == [affordable_shares(usd, price, commission) for usd in cash]
+    assert commissions_usd(counts, price, commission).tolist() == [commission.usd(int(count), price) for count in counts]
+    shares = np.arange(len(cash), dtype=np.int64)
+    many = shares_for_weights(
+        np.full(len(cash), target),
+        cash_usd=np.array(cash),
+        shares=shares,
+        close_usd=price,
+        commission=commission,
+        gap_buffer_fraction=0.01,
+    )
+    for usd, held, ordered in zip(cash, shares.tolist(), many.tolist(), strict=True):
+        order = order_for_weight(target, Account(usd, held, None, price, 1.0), commission=commission, gap_buffer_fraction=0.01)
+        assert ordered == (order.shares if order else 0)

@@ -1,0 +1,86 @@
+"""Windows read from bundles."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from tests.backtest.helpers import Script, market, play, recomputed_equity
+from tests.factories import make_bundle, make_frames
+from tradinggroup.backtest.market import SymbolMarket, market_of
+from tradinggroup.data.bundle import write_bundle
+from tradinggroup.data.records import ActionKind, PriceBasis
+from tradinggroup.errors import DataError
+
+ACTIONS = (("AAA", "split", date(2024, 2, 5), 2.0), ("AAA", "dividend", date(2024, 2, 13), 0.5))
+
+
+def test_the_window_is_inside_the_calendar_bounds(tmp_path: Path) -> None:
+    bundle = make_bundle(tmp_path, actions=ACTIONS)
+    window = market_of(bundle, "AAA", date(2024, 2, 3), date(2024, 2, 18))  # a Saturday to a Sunday
+    assert (window.sessions[0], window.sessions[-1]) == (date(2024, 2, 5), date(2024, 2, 16))
+    assert window.bar_positions == tuple(range(10))
+    view = bundle.view(bundle.calendar.close_at(date(2024, 2, 2)))
+    assert window.close_before_usd == view.bar("AAA", date(2024, 2, 2)).close_usd
+    assert [(action.kind, action.ex_session) for group in window.actions for action in group] == [
+        (ActionKind.SPLIT, date(2024, 2, 5)),
+        (ActionKind.DIVIDEND, date(2024, 2, 13)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("basis", "kinds"),
+    [
+        (PriceBasis.AS_TRADED, [ActionKind.SPLIT, ActionKind.DIVIDEND]),
+        (PriceBasis.SPLIT_ADJUSTED, [ActionKind.DIVIDEND]),
+        (PriceBasis.TOTAL_RETURN, []),
+    ],
+)
+def test_what_the_prices_hold_already_is_not_applied_again(tmp_path: Path, basis: PriceBasis, kinds: list[ActionKind]) -> None:
+    window = market_of(make_bundle(tmp_path, actions=ACTIONS, basis=basis), "AAA", date(2024, 2, 1), date(2024, 3, 1))
+    assert [action.kind for group in window.actions for action in group] == kinds
+
+
+def test_a_split_between_the_last_bar_and_the_window_rebases_the_mark(tmp_path: Path) -> None:
+    frames = make_frames(actions=ACTIONS)
+    halted = frames.prices["session"].between(date(2024, 2, 5), date(2024, 2, 7))
+    frames.prices.drop(frames.prices.index[halted], inplace=True)
+    bundle = write_bundle(tmp_path / "halted", frames, name="halted", basis=PriceBasis.AS_TRADED, sources=[])
+    window = market_of(bundle, "AAA", date(2024, 2, 6), date(2024, 2, 9))
+    result = play(window, {})
+    assert result.equity[0]["close_usd"] == window.close_before_usd / 2
+    assert window.bar_positions == (2, 3)
+
+
+def test_no_session_between_the_dates_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="DATES_OUTSIDE"):
+        market_of(make_bundle(tmp_path), "AAA", date(2024, 2, 3), date(2024, 2, 4))
+
+
+def test_a_bar_outside_the_sessions_is_refused() -> None:
+    window = market([(1.0, 1.0)] * 3)
+    with pytest.raises(ValueError, match="outside the sessions"):
+        SymbolMarket.build("X", sessions=window.sessions[:1], bars=_bars(window))
+
+
+def test_real_prices_balance(shared_data: Path, tmp_path: Path) -> None:
+    from tradinggroup.data.importing import import_folder
+
+    bundle = import_folder(
+        shared_data, name="real", bundles_folder=tmp_path, prices="prices_recent", symbols=("TSLA", "COIN"), start=date(2024, 6, 1)
+    )
+    for symbol in bundle.symbols:
+        window = market_of(bundle, symbol, date(2025, 2, 3), date(2025, 6, 30))
+        trader = Script({})
+        trader.orders = {session: 100 if place % 3 else -70 for place, session in enumerate(window.sessions)}
+        result = play(window, trader, cash_usd=100_000.0)
+        assert len(result.fills) > 60
+        assert result.equity_usd == pytest.approx(recomputed_equity(window, result.fills, cash_usd=100_000.0), rel=1e-12)
+
+
+def _bars(window: SymbolMarket):
+    from tradinggroup.data.records import Bar
+
+    return [Bar("X", session, 1.0, 1.0, 1.0, 1.0, 1.0, None) for session in window.sessions]
