@@ -75,7 +75,8 @@ def steps_of(symbol: str, *, halted: bool) -> list[Step]:
             waiting = [session]
             steps.append(("row", (RowKind.DECISION, session, decision(session, symbol, has_order=True))))
             steps += [("row", (RowKind.REFLECTION, session, {"symbol": symbol, "number": number})) for number in (2, 1)]
-        steps += [("row", (RowKind.EQUITY, session, equity(session, symbol))), ("session_done", session)]
+        steps.append(("row", (RowKind.EQUITY, session, equity(session, symbol))))
+        steps += [("session_done", session)] if has_bar else []  # as the engine does: an order may wait through a halt
     steps += [("row", (RowKind.ORDER, old, order(old, symbol, None))) for old in waiting]
     return [*steps, ("symbol_done", None)]
 

@@ -23,6 +23,11 @@ def run_folders(project: Project) -> list[Path]:
     return sorted((path for path in folders if _RUN_NAME.match(path.name) or (path / HEADER).is_file()), key=lambda path: path.name)
 
 
+def list_runs(project: Project) -> list[RunFolder]:
+    """The runs of a project, oldest first. One that cannot be opened is there too, with status `error` and the reason as its problem."""
+    return [_opened(path) for path in run_folders(project)]
+
+
 def find_run(project: Project, name: str = LATEST) -> RunFolder:
     """Open the run that `name` means.
 
@@ -45,6 +50,19 @@ def find_run_folder(project: Project, name: str = LATEST) -> Path:
     if len(candidates) == 1 and name:
         return candidates[0]
     raise _not_one(name, candidates, folders)
+
+
+def _opened(folder: Path) -> RunFolder:
+    try:
+        return RunFolder.open(folder)
+    except DataError as problem:
+        header = {"run_id": _id_of(folder), "status": "error", "experiment": _experiment_of(folder), "symbols": [], "settings": {}}
+        return RunFolder(folder, header, [problem.render()])
+
+
+def _experiment_of(folder: Path) -> str:
+    """The middle of `<UTC time>-<experiment>-<id>`."""
+    return folder.name.partition("-")[2].rpartition("-")[0]
 
 
 def _latest(folders: list[Path]) -> Path:

@@ -27,7 +27,7 @@ def summary_of(header: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         "baselines": header.get("baselines") or {},
         "random": {"draws": random.get("draws", 0), "agents_percentile": random.get("agents_percentile")},
         "calls": {key: calls.get(key, 0) for key in CALL_COUNTS},
-        "cost_usd": header.get("cost_usd") or 0.0,
+        "cost_usd": header.get("cost_usd"),
         "holds": {key: holds.get(key, 0) for key in HOLD_KINDS},
         "forecasts": header.get("forecasts") or {},
     }

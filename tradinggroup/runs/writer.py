@@ -44,7 +44,6 @@ class RunWriter:
         self.run_id = folder.name.rsplit("-", 1)[-1]
         self._lock = threading.Lock()
         self._done_through: dict[str, date] = dict.fromkeys(symbols, date.min)
-        self._open_orders: dict[str, set[date]] = {symbol: set() for symbol in symbols}
         self._waiting = {kind: _Waiting() for kind in RowKind}
         self._files = {kind: RowFile(folder / kind, first_line=_first_line(kind), keep=resume) for kind in RowKind}
         self._failure: DataError | None = None
@@ -85,7 +84,6 @@ class RunWriter:
         line = csv_line(kind, columns, row) if columns else json_line(kind, row)
         with self._lock:
             self._refuse_late(kind, session, symbol)
-            self._follow_order(kind, session, symbol, row)
             self._waiting[kind].add(session, symbol, line)
 
     def session_done(self, symbol: str, session: date) -> None:
@@ -141,8 +139,7 @@ class RunWriter:
         if self._failure is not None:
             raise self._failure
         through = self._done_through.get(symbol, date.max)
-        ends_later = kind is RowKind.ORDER and (session == through or session in self._open_orders.get(symbol, ()))
-        if session <= through and not ends_later:
+        if session < through or (session == through and kind is not RowKind.ORDER):
             raise TradinggroupError(
                 ErrorCode.INTERNAL,
                 "a row came after its session was done",
@@ -152,13 +149,6 @@ class RunWriter:
                 remedy="This is a mistake of the program: please report it with this line.",
             )
 
-    def _follow_order(self, kind: RowKind, session: date, symbol: str, row: Row) -> None:
-        """An order that a decision line announced is open until its own row comes, which a halt can put off for sessions."""
-        if kind is RowKind.ORDER:
-            self._open_orders[symbol].discard(session)
-        elif kind is RowKind.DECISION and (row.get("sizing") or {}).get("order_id"):
-            self._open_orders[symbol].add(session)
-
     def _write_through(self, before: date) -> None:
         """Write every session that has become complete, if the slowest symbol moved on from `before`."""
         if self._failure is not None:
@@ -166,21 +156,15 @@ class RunWriter:
         slowest = min(self._done_through.values())
         if slowest == before:
             return
+        orders_end_later = slowest != date.max
         try:
             for kind, queue in self._waiting.items():
-                rows = queue.take(self._orders_through(slowest) if kind is RowKind.ORDER else slowest)
+                rows = queue.take(slowest - timedelta(days=1) if orders_end_later and kind is RowKind.ORDER else slowest)
                 if rows:
                     self._files[kind].append(rows)
         except DataError as problem:
             self._failure = problem
             raise
-
-    def _orders_through(self, slowest: date) -> date:
-        """The last session whose orders have all ended: before the slowest symbol's session and before any open order."""
-        if slowest == date.max:
-            return slowest
-        first_open = min((day for days in self._open_orders.values() for day in days), default=slowest)
-        return min(slowest, first_open) - timedelta(days=1)
 
 
 class _Waiting:

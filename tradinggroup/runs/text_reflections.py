@@ -1,0 +1,118 @@
+"""The reflection store of a run: which outcomes were known when, the lessons drawn from them, and who was shown them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+from tradinggroup.errors import ErrorCode, UsageError, did_you_mean
+from tradinggroup.runs.case import LEARNERS, cases_of, shown_lesson_ids
+from tradinggroup.runs.figures import counted, wrapped
+from tradinggroup.runs.folder import Line, RunFolder
+from tradinggroup.runs.text_explain import outcome_text
+from tradinggroup.runs.text_warnings import with_warnings
+
+User = tuple[date | str, str]
+"""(session, symbol) of a decision that was shown lessons."""
+
+
+def visible_lessons(
+    run: RunFolder, *, as_of: date | str | None = None, agent: str | None = None, used_by: User | None = None
+) -> list[Line]:
+    """The lessons that match, oldest first.
+
+    Args:
+        run: the run.
+        as_of: a session; what was visible at its close, and nothing that became known later.
+        agent: only the lessons shown to this agent.
+        used_by: only the lessons that stood in the prompts of this decision.
+
+    Raises:
+        UsageError: for an agent that learns nothing.
+        DataError: DECISION_NOT_FOUND where `used_by` names no decision.
+    """
+    _check_agent(agent)
+    wanted = set(shown_lesson_ids(cases_of(run, *used_by)[0].decision)) if used_by else None
+    return [
+        lesson
+        for lesson in run.reflections()
+        if agent in {None, lesson["agent"]}
+        and (as_of is None or lesson["session"] <= str(as_of))
+        and (wanted is None or lesson["lesson_id"] in wanted)
+    ]
+
+
+def visible_outcomes(run: RunFolder, *, as_of: date | str | None = None) -> list[Line]:
+    """The outcomes known at the close of the session `as_of`, oldest first; all without it."""
+    return [outcome for outcome in run.outcomes() if as_of is None or outcome["session"] <= str(as_of)]
+
+
+def reflection_rows(
+    run: RunFolder, *, as_of: date | str | None = None, agent: str | None = None, used_by: User | None = None
+) -> list[dict[str, Any]]:
+    """The matching lessons with their outcomes and the sessions that were shown them, for JSON. Raises as `visible_lessons`."""
+    outcomes = {outcome["outcome_id"]: outcome for outcome in run.outcomes()}
+    shown = sessions_shown(run, as_of=as_of)
+    return [
+        {
+            **lesson,
+            "outcomes": [outcomes[outcome_id] for outcome_id in lesson["outcome_ids"] if outcome_id in outcomes],
+            "shown_on": shown.get(lesson["lesson_id"], []),
+        }
+        for lesson in visible_lessons(run, as_of=as_of, agent=agent, used_by=used_by)
+    ]
+
+
+def sessions_shown(run: RunFolder, *, as_of: date | str | None = None) -> dict[str, list[str]]:
+    """Lesson id -> the sessions, up to `as_of`, whose prompts showed it."""
+    shown: dict[str, list[str]] = {}
+    for line in run.decisions():
+        if as_of is None or line["session"] <= str(as_of):
+            for lesson_id in shown_lesson_ids(line):
+                shown.setdefault(lesson_id, []).append(line["session"])
+    return shown
+
+
+def text_reflections(run: RunFolder, *, as_of: date | str | None = None, agent: str | None = None, used_by: User | None = None) -> str:
+    """The newest lesson of each symbol and agent in full, and how many came before. Raises as `visible_lessons`."""
+    lessons = visible_lessons(run, as_of=as_of, agent=agent, used_by=used_by)
+    newest = list({(lesson["symbol"], lesson["agent"]): lesson for lesson in lessons}.values())
+    newest.sort(key=lambda lesson: (lesson["symbol"], LEARNERS.index(lesson["agent"])))
+    parts = ["\n".join(_head(run, lessons, as_of=as_of, used_by=used_by))]
+    shown = sessions_shown(run, as_of=as_of)
+    outcomes = {outcome["outcome_id"]: outcome for outcome in run.outcomes()}
+    parts += ["\n".join(_lesson(lesson, outcomes, shown.get(lesson["lesson_id"], []))) for lesson in newest]
+    if len(lessons) > len(newest):
+        parts.append("\n".join(wrapped(f"and {counted(len(lessons) - len(newest), 'earlier lesson')}; --json lists them all")))
+    return with_warnings(run, "\n\n".join(parts))
+
+
+def _head(run: RunFolder, lessons: list[Line], *, as_of: date | str | None, used_by: User | None) -> Iterator[str]:
+    known = visible_outcomes(run, as_of=as_of)
+    when = f"at the close of {as_of}" if as_of else "in the whole run"
+    if used_by:
+        when = f"shown to the decision {used_by[0]} {used_by[1]}"
+    labelled = sum(outcome["reason"] is None for outcome in known)
+    yield from wrapped(f"run {run.run_id}: {counted(len(lessons), 'lesson')} {when}")
+    yield from wrapped(f"{counted(len(known), 'outcome')} known, {labelled} with a label")
+    if not lessons and "reflections" in run.settings.get("without", ()):
+        yield "reflections were switched off (--without reflections)"
+    elif not lessons:
+        yield from wrapped(f"no lesson: the first needs {run.settings.get('reflection', {}).get('minimum_labelled')} labelled outcomes")
+
+
+def _lesson(lesson: Line, outcomes: dict[str, Line], shown: list[str]) -> Iterator[str]:
+    yield f"{lesson['symbol']} {lesson['agent']}   {lesson['lesson_id']}   known {lesson['session']}"
+    yield from wrapped(lesson["text"], first="  | ", then="  | ")
+    known = [outcomes[outcome_id] for outcome_id in lesson["outcome_ids"] if outcome_id in outcomes]
+    span = f", decisions of {known[0]['decision_session']}..{known[-1]['decision_session']}" if known else ""
+    yield f"  from {counted(len(lesson['outcome_ids']), 'outcome')}{span}"
+    if known:
+        yield from wrapped(outcome_text(known[-1]), first=f"  newest {known[-1]['decision_session']}: ", then=" " * 4)
+    yield f"  shown on {counted(len(shown), 'session')}" + (f", {shown[0]}..{shown[-1]}" if shown else "")
+
+
+def _check_agent(agent: str | None) -> None:
+    if agent is not None and agent not in LEARNERS:
+        raise UsageError(ErrorCode.USAGE, f"agent {agent} has no lessons", remedy=did_you_mean(agent, LEARNERS))

@@ -1,0 +1,152 @@
+"""Walks a run from its log, session by session. Reads files only: no model is asked, nothing is executed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from tradinggroup.errors import ErrorCode, UsageError, did_you_mean
+from tradinggroup.runs.case import AGENTS
+from tradinggroup.runs.figures import WIDTH, columns, counted, usd, wrapped
+from tradinggroup.runs.folder import Line, RunFolder
+from tradinggroup.runs.text_explain import agent_lines, outcome_text
+from tradinggroup.runs.text_warnings import with_warnings
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayStep:
+    """One session of a run: what filled at its open, what became known at its close, what was decided then."""
+
+    session: str
+    fills: tuple[Line, ...]
+    outcomes: tuple[Line, ...]
+    decisions: tuple[Line, ...]
+    lessons: tuple[Line, ...]
+    equity_usd: float | None
+    """Sum of the accounts shown, at the close."""
+    agent: str | None = None
+    """Only what this agent saw and said."""
+    shown: Mapping[str, Line] = field(default_factory=dict, repr=False)
+    """The lessons of the run by id, to put the shown ones into words."""
+
+    @property
+    def text(self) -> str:
+        """The session in words, at most 80 columns."""
+        if self.agent is not None:
+            return "\n".join([self.session, *(row for line in self.decisions for row in _agent_lines(self, line, self.agent))])
+        return "\n".join([*_heading(self), *_fills(self), *_decisions(self), *_learned(self)])
+
+    def __str__(self) -> str:
+        return self.text
+
+    def to_plain(self) -> dict[str, Any]:
+        """The rows by name, for JSON."""
+        decisions = list(self.decisions)
+        if self.agent is not None:
+            decisions = [{key: line[key] for key in ("session", "symbol", "as_of", self.agent)} for line in decisions]
+        return {
+            "session": self.session,
+            "equity_usd": self.equity_usd,
+            "fills": list(self.fills),
+            "outcomes": list(self.outcomes),
+            "decisions": decisions,
+            "lessons": list(self.lessons),
+        }
+
+
+def replay_steps(
+    run: RunFolder, *, start: date | str | None = None, end: date | str | None = None, symbol: str | None = None, agent: str | None = None
+) -> list[ReplayStep]:
+    """The sessions of a run from `start` to `end`, both inclusive. Raises UsageError for an agent that does not exist."""
+    if agent is not None and agent not in AGENTS:
+        raise UsageError(ErrorCode.USAGE, f"no agent {agent}", remedy=did_you_mean(agent, AGENTS))
+    first, last = str(start or ""), str(end or "9999")
+
+    def by_session(rows: list[Line]) -> dict[str, list[Line]]:
+        found: dict[str, list[Line]] = {}
+        for row in rows:
+            if first <= row["session"] <= last and symbol in {None, row["symbol"]}:
+                found.setdefault(row["session"], []).append(row)
+        return found
+
+    equity, decisions = by_session(run.equity()), by_session(run.decisions())
+    fills, outcomes, lessons = by_session(run.fills()), by_session(run.outcomes()), by_session(run.reflections())
+    sessions = sorted({*equity, *decisions})
+    known = {lesson["lesson_id"]: lesson for lesson in run.reflections()}
+    return [
+        ReplayStep(
+            session=session,
+            fills=tuple(fills.get(session, ())),
+            outcomes=tuple(outcomes.get(session, ())),
+            decisions=tuple(decisions.get(session, ())),
+            lessons=tuple(lessons.get(session, ())),
+            equity_usd=sum(row["equity_usd"] for row in equity[session]) if session in equity else None,
+            agent=agent,
+            shown=known,
+        )
+        for session in sessions
+        if agent is None or session in decisions
+    ]
+
+
+def text_replay(
+    run: RunFolder, *, start: date | str | None = None, end: date | str | None = None, symbol: str | None = None, agent: str | None = None
+) -> str:
+    """All sessions as one text. Raises UsageError for an agent that does not exist."""
+    steps = replay_steps(run, start=start, end=end, symbol=symbol, agent=agent)
+    if not steps:
+        return with_warnings(run, "no session in this range")
+    return with_warnings(run, "\n\n".join(step.text for step in steps))
+
+
+def _heading(step: ReplayStep) -> Iterator[str]:
+    equity = f"   equity {usd(step.equity_usd)} USD" if step.equity_usd is not None else ""
+    yield f"{step.session}{equity}"
+
+
+def _fills(step: ReplayStep) -> Iterator[str]:
+    for fill in step.fills:
+        word = "bought" if fill["shares"] > 0 else "sold"
+        yield from wrapped(
+            f"{word} {counted(abs(fill['shares']), 'share')} at {usd(fill['price_usd'])}, decided on {fill['decision_session']}",
+            first=f"  open   {fill['symbol']} ",
+        )
+
+
+def _decisions(step: ReplayStep) -> Iterator[str]:
+    label = "  close  "
+    if step.decisions:
+        table = columns([_decision_row(line) for line in step.decisions], left=6, width=WIDTH - len(label))
+        yield from (f"{label}{row}" for row in table.splitlines())
+
+
+def _decision_row(line: Line) -> list[str]:
+    """Symbol, news, trend, style, what was asked, what was ordered."""
+    news, decision, sizing = line["news_sentiment"], line["decision"], line["sizing"]
+    code = line["risk"]["reason_code"].lower()
+    shares = sizing["shares"]
+    nothing = f"no order: {code if line['hold_kind'] == 'risk' else line['hold_kind']}"
+    return [
+        line["symbol"],
+        "news -" if news["no_news"] else f"news {news['score']:+.2f}",
+        line["forecasting"]["gated_label"],
+        line["style_selection"]["style"],
+        code if decision is None else decision["action"] or "failed",
+        f"{'buy' if shares > 0 else 'sell'} {abs(shares):,d}" if shares else nothing,
+    ]
+
+
+def _learned(step: ReplayStep) -> Iterator[str]:
+    for outcome in step.outcomes:
+        yield from wrapped(outcome_text(outcome), first=f"  known  {outcome['symbol']} {outcome['decision_session']} ", then=" " * 9)
+    if step.lessons:
+        agents = ", ".join(f"{lesson['symbol']} {lesson['agent']}" for lesson in step.lessons)
+        yield from wrapped(f"{counted(len(step.lessons), 'new lesson')}: {agents}", first="  learnt ")
+
+
+def _agent_lines(step: ReplayStep, line: Line, agent: str) -> Iterator[str]:
+    shown = (line[agent] or {}).get("experience")
+    yield f"  {line['symbol']}"
+    yield from agent_lines(line, agent, step.shown.get(shown) if shown else None)

@@ -1,0 +1,256 @@
+"""A run in words and tables: the page of `show`, the short form at the end of a run, and the one sentence."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tradinggroup.clock import parse_utc
+from tradinggroup.errors import DataError
+from tradinggroup.risk.verdicts import ReasonCode
+from tradinggroup.runs.figures import NONE, columns, counted, figure, number, percent, wrapped
+from tradinggroup.runs.folder import Line, RunFolder
+from tradinggroup.runs.summary import ALL, HOLD_KINDS
+from tradinggroup.runs.text_warnings import status_text, warning_lines
+
+BUY_AND_HOLD = "buy_and_hold"
+METRIC_NAMES = {
+    "total_return_fraction": "CR   cumulative return",
+    "sharpe_ratio": "SPR  Sharpe ratio",
+    "max_drawdown_fraction": "MDD  maximum drawdown",
+    "annual_volatility_fraction": "AV   annual volatility",
+    "exposure_fraction": "mean exposure",
+    "turnover_per_year": "turnover a year",
+    "commission_usd": "commission, USD",
+    "trades": "round trips",
+    "open_positions": "open at the end",
+}
+"""Figures of the table, in order, with the names that a person reads."""
+SHORT_METRICS = ("total_return_fraction", "sharpe_ratio", "max_drawdown_fraction", "trades")
+UNREMARKABLE = (ReasonCode.ALLOWED, ReasonCode.HOLD)
+HOLD_MEANINGS = {
+    "model": "said hold, or asked for what was not possible",
+    "unreadable": "answer could not be read: counted as a failure",
+    "provider": "model server failed",
+    "budget": "budget was reached",
+    "risk": "risk layer refused",
+}
+
+
+def text_show(run: RunFolder) -> str:
+    """The page of one run."""
+    parts = [
+        "\n".join(_head(run)),
+        "\n".join(warning_lines(run)),
+        "\n".join(wrapped(headline(run))),
+        _metrics_table(run, tuple(METRIC_NAMES)),
+        _symbols_table(run),
+        _forecasts_table(run),
+        "\n".join(_risk_lines(run)),
+        "\n".join(_hold_lines(run)),
+        _calls_table(run),
+        "\n".join(_notes(run)),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def text_result(run: RunFolder) -> str:
+    """What a run says when it ends: a small table, warnings, and the sentence last."""
+    parts = [_metrics_table(run, SHORT_METRICS), "\n".join(warning_lines(run)), "\n".join(wrapped(headline(run)))]
+    return "\n\n".join(part for part in parts if part)
+
+
+def headline(run: RunFolder) -> str:
+    """The one sentence: return of ALL against buy and hold, the difference, the place among random runs, round trips, the model."""
+    summary = run.summary()
+    agents = summary["metrics"].get(ALL, {})
+    gained = agents.get("total_return_fraction")
+    held = summary["baselines"].get(BUY_AND_HOLD, {}).get(ALL, {}).get("total_return_fraction")
+    if gained is None and held is not None:
+        return f"{run.header['experiment']}: baselines only, no agents; buy and hold made {percent(held)}."
+    if gained is None:
+        return f"{run.header['experiment']}: no result, {status_text(run) or 'there are no metrics'}."
+    parts = [f"{run.header['experiment']}: {ALL} made {percent(gained)}"]
+    if held is not None:
+        parts.append(f" against {percent(held)} for buy and hold ({(gained - held) * 100:+.2f} points)")
+    if summary["random"]["agents_percentile"] is not None:
+        parts.append(f", more than {percent(summary['random']['agents_percentile'], decimals=0, signed=False)}")
+        parts.append(f" of {counted(summary['random']['draws'], 'random run')}")
+    parts.append(f", in {counted(agents.get('trades', 0), 'round trip')}; {run.header.get('title') or NONE}.")
+    return ("INVALID. " if run.status == "invalid" else "") + "".join(parts)
+
+
+def _head(run: RunFolder) -> Iterator[str]:
+    header = run.header
+    yield f"run {run.run_id}  {header['experiment']}  {run.status}  {_model_text(header)}"
+    yield from wrapped(f"{', '.join(run.symbols)}  {_span(header)}  seed {header.get('seed', NONE)}")
+    bundle = header.get("bundle") or {}
+    basis = str(bundle.get("basis", NONE)).replace("_", " ")
+    yield from wrapped(
+        f"bundle {bundle.get('name', NONE)}@{_short_hash(bundle.get('hash', ''))}  prices {basis}  calls {header.get('calls_mode', NONE)}"
+    )
+    yield _times(header)
+    if header.get("note"):
+        yield from wrapped(str(header["note"]), first="note   ")
+
+
+def _model_text(header: Mapping[str, Any]) -> str:
+    title = header.get("title") or NONE
+    return "no LLM: the rule-based analyst answered" if title == "no LLM" else f"model {title}"
+
+
+def _span(header: Mapping[str, Any]) -> str:
+    if not header.get("start"):
+        return "no session"
+    return f"{header['start']}..{header['end']}" + (f"  {counted(header['sessions'], 'session')}" if header.get("sessions") else "")
+
+
+def _short_hash(text: str) -> str:
+    return text.removeprefix("sha256:")[:6]
+
+
+def _times(header: Mapping[str, Any]) -> str:
+    started, finished = header.get("started_at"), header.get("finished_at")
+    if not started:
+        return "not started"
+    line = f"started {started[:19].replace('T', ' ')} UTC"
+    if finished:
+        line += f", took {(parse_utc(finished) - parse_utc(started)).total_seconds():.0f} s"
+    versions = header.get("versions") or {}
+    return line + (f"  tradinggroup {versions['tradinggroup']}" if "tradinggroup" in versions else "")
+
+
+def _metrics_table(run: RunFolder, names: tuple[str, ...]) -> str:
+    """Agents and baselines side by side, for ALL."""
+    summary = run.summary()
+    sides = {"agents": summary["metrics"].get(ALL, {})} | {name: by_symbol.get(ALL, {}) for name, by_symbol in summary["baselines"].items()}
+    sides = {name: values for name, values in sides.items() if values}
+    if not sides:
+        return ""
+    title = ALL if len(run.symbols) != 1 else run.symbols[0]
+    above = ["", *(_two_lines(name)[0] for name in sides)]
+    below = [title, *(_two_lines(name)[1] for name in sides)]
+    rows = [
+        [METRIC_NAMES[name], *(figure(name, values.get(name)) for values in sides.values())]
+        for name in names
+        if any(name in values for values in sides.values())
+    ]
+    return columns([above, below, *rows])
+
+
+def _two_lines(name: str) -> tuple[str, str]:
+    """`buy and` over `hold`: headings of at most nine characters or so."""
+    words = name.split("_")
+    return (" ".join(words[:-1]), words[-1])
+
+
+def _symbols_table(run: RunFolder) -> str:
+    if len(run.symbols) < 2:
+        return ""
+    summary = run.summary()
+    held = summary["baselines"].get(BUY_AND_HOLD, {})
+    rows = [
+        [
+            symbol,
+            percent(values.get("total_return_fraction")),
+            percent(held.get(symbol, {}).get("total_return_fraction")),
+            number(values.get("sharpe_ratio")),
+            percent(values.get("max_drawdown_fraction")),
+            percent(values.get("exposure_fraction"), decimals=0, signed=False),
+            number(values.get("trades")),
+        ]
+        for symbol, values in summary["metrics"].items()
+    ]
+    return columns([["by symbol", "return", "buy and hold", "Sharpe", "drawdown", "exposure", "round trips"], *rows]) if rows else ""
+
+
+def _forecasts_table(run: RunFolder) -> str:
+    forecasts = run.summary()["forecasts"]
+    if not forecasts:
+        return ""
+    rows = [
+        [
+            symbol,
+            number(values.get("count")),
+            percent(values.get("accuracy"), decimals=0, signed=False),
+            number(values.get("brier"), decimals=3),
+            number(values.get("brier_base_rate"), decimals=3),
+            number(values.get("log_score"), decimals=3),
+        ]
+        for symbol, values in forecasts.items()
+        if symbol != ALL or len(forecasts) > 2
+    ]
+    return columns([["forecasts", "count", "right", "Brier", "Brier, base rate", "log score"], *rows])
+
+
+def _risk_lines(run: RunFolder) -> Iterator[str]:
+    """How often the risk layer, the sizing or the open changed what was asked."""
+    decisions, orders = _readable(run.decisions), _readable(run.orders)
+    counts = Counter(line["risk"]["reason_code"] for line in decisions)
+    counts.update(row["fill_reason_code"] for row in orders if row["fill_reason_code"] is not None)
+    forced = sum(row["forced"] for row in orders)
+    remarkable = sorted((code, count) for code, count in counts.items() if code not in UNREMARKABLE)
+    if remarkable:
+        yield f"reason codes over {counted(len(decisions), 'decision')}, {counted(forced, 'forced sell')}"
+        width = max(len(code) for code, _ in remarkable)
+        for code, count in remarkable:
+            yield from wrapped(_meaning(code), first=f"  {code:<{width}}  {count:>5d}  ")
+
+
+def _meaning(code: str) -> str:
+    return ReasonCode[code].meaning if code in ReasonCode.__members__ else ""
+
+
+def _readable(read: Any) -> list[Line]:
+    """Rows, or none where the file is damaged: `show` still shows the header; whoever reads the rows gets the error."""
+    try:
+        rows: list[Line] = read()
+    except DataError:
+        return []
+    return rows
+
+
+def _hold_lines(run: RunFolder) -> Iterator[str]:
+    holds = run.summary()["holds"]
+    total = sum(holds.values())
+    if total:
+        yield f"no order on {counted(total, 'decision')}"
+        yield from (f"  {kind:<10}  {holds[kind]:>5d}  {HOLD_MEANINGS[kind]}" for kind in HOLD_KINDS if holds[kind])
+
+
+def _calls_table(run: RunFolder) -> str:
+    calls = run.header.get("calls") or {}
+    by_agent = calls.get("by_agent") or {}
+    if not by_agent:
+        return ""
+    rows = [
+        [agent, *(number(counts.get(key, 0)) for key in ("calls", "failed", "prompt_tokens", "completion_tokens"))]
+        for agent, counts in by_agent.items()
+    ]
+    total = run.summary()["calls"]
+    last = f"total {total['total']:,d} calls: {total['recorded']:,d} recorded, {total['live']:,d} live, {total['failed']:,d} failed"
+    return columns([["model calls", "calls", "failed", "tokens in", "tokens out"], *rows]) + f"\n{last}"
+
+
+def _notes(run: RunFolder) -> Iterator[str]:
+    yield from wrapped(_assumptions(run.settings), first="assumes  ")
+    for name, reason in (run.header.get("baselines_missing") or {}).items():
+        yield from wrapped(f"{name.replace('_', ' ')}: {reason}", first="missing  ")
+    for check in _readable(run.checks):
+        yield from wrapped(_check_text(check), first="checked  ")
+    yield from wrapped("one path of one market: nothing here shows skill; intervals are not computed yet", first="note     ")
+
+
+def _assumptions(settings: Line) -> str:
+    costs = settings.get("costs") or {}
+    return (
+        f"decisions {str(settings.get('decide')).replace('_', ' ')}, fills at the {str(settings.get('fill')).replace('_', ' ')}; "
+        f"commission {costs.get('per_share_usd')} USD a share, at least {costs.get('minimum_usd')} USD; no slippage; "
+        f"cash earns {percent(settings.get('cash_rate_per_year'), signed=False)} a year; open positions are marked, not sold"
+    )
+
+
+def _check_text(check: Line) -> str:
+    where = ", ".join(f"{key} {check[key]}" for key in ("file", "line", "field") if check.get(key) is not None)
+    return f"{check.get('check', NONE)} {str(check.get('at', ''))[:10]}: {'ok' if check.get('ok') else f'FAILED, {where}'}"
