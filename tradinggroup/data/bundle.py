@@ -66,7 +66,7 @@ class Bundle:
         return self.basis.levels_unsafe
 
     def view(self, as_of: datetime, *, derived_text: DerivedText = "exclude") -> View:
-        """What was known at `as_of`. Raises ValueError without a time zone."""
+        """What was known at `as_of`. Raises TypeError for a moment without a time zone."""
         return View(self, as_of, derived_text=derived_text)
 
     def frames(self) -> BundleFrames:
