@@ -215,7 +215,7 @@ def _after_actions(account: Account, *, split_ratio: float, dividend_per_share_u
     """The account before the open: rebased by the split, with the dividend of the shares held at the close before."""
     rebased = rebase_account(account, split_ratio)
     return Account(
-        cash_usd=rebased.cash_usd + dividend_per_share_usd * rebased.shares,
+        cash_usd=rebased.cash_usd + dividend_per_share_usd * account.shares * split_ratio,
         shares=rebased.shares,
         average_cost_usd=rebased.average_cost_usd,
         close_usd=rebased.close_usd,
