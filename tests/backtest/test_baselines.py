@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import date
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.backtest.helpers import COMMISSION, FREE, day, dividend, market, play, split
+from tests.factories import make_bundle
 from tradinggroup.backtest.baselines.ledger import equity_of_paths
 from tradinggroup.backtest.baselines.paths import PathTrader, WeightPath, circular_offsets, executed_path, mean_weight, shifted_paths
 from tradinggroup.backtest.baselines.rules import BuyAndHold, ConstantExposure, Costs, Momentum, SmaCross
-from tradinggroup.backtest.baselines.runner import AgentRows, BaselineSettings, draw_random, run_baselines
+from tradinggroup.backtest.baselines.runner import AgentRows, BaselineSettings, closes_of, draw_random, run_baselines
 from tradinggroup.backtest.baselines.targets import affordable_counts, commissions_usd, order_for_weight, shares_for_weights
 from tradinggroup.backtest.market import SymbolMarket
 from tradinggroup.backtest.sink import Row
@@ -227,3 +231,12 @@ def test_many_accounts_are_sized_like_one(cash: list[float], price: float, commi
     for usd, held, ordered in zip(cash, shares.tolist(), many.tolist(), strict=True):
         order = order_for_weight(target, Account(usd, held, None, price, 1.0), commission=commission, gap_buffer_fraction=0.01)
         assert ordered == (order.shares if order else 0)
+
+
+def test_closes_come_from_a_view_as_of_the_session(tmp_path: Path) -> None:
+    bundle = make_bundle(tmp_path, sessions=60, actions=[("AAA", "split", date(2024, 2, 5), 2.0)])
+    closes = closes_of(bundle, "AAA")
+    before, after = closes(date(2024, 2, 2), 20), closes(date(2024, 2, 5), 21)
+    assert before[-1] == bundle.view(bundle.calendar.close_at(date(2024, 2, 2))).bar("AAA", date(2024, 2, 2)).close_usd
+    assert after[:20] == pytest.approx(before / 2)  # adjusted once the split has come, and not a session earlier
+    assert len(closes(date(2024, 1, 3), 20)) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def test_what_the_prices_hold_already_is_not_applied_again(tmp_path: Path, basis
 def test_a_split_between_the_last_bar_and_the_window_rebases_the_mark(tmp_path: Path) -> None:
     frames = make_frames(actions=ACTIONS)
     halted = frames.prices["session"].between(date(2024, 2, 5), date(2024, 2, 7))
-    frames.prices.drop(frames.prices.index[halted], inplace=True)
+    frames = replace(frames, prices=frames.prices[~halted])
     bundle = write_bundle(tmp_path / "halted", frames, name="halted", basis=PriceBasis.AS_TRADED, sources=[])
     window = market_of(bundle, "AAA", date(2024, 2, 6), date(2024, 2, 9))
     result = play(window, {})

@@ -93,7 +93,7 @@ def annual_volatility_fraction(equity_usd: Values) -> float | None:
 def sharpe_ratio(equity_usd: Values, *, cash_rate_per_year: float) -> float | None:
     """(252 * mean session return - cash rate) over the annual volatility. None under 3 values, or without volatility.
 
-    The rate is subtracted once a year, not compounded by session: as in FINSABER (spec 9.3). With a rate of 0 it agrees with
+    The rate is subtracted once a year, not compounded by session: as in FINSABER's engine for agents (spec 9.3). With a rate of 0 it agrees with
     `empyrical.sharpe_ratio` and `quantstats.stats.sharpe`.
     """
     volatility = annual_volatility_fraction(equity_usd)
@@ -105,7 +105,7 @@ def sharpe_ratio(equity_usd: Values, *, cash_rate_per_year: float) -> float | No
 def max_drawdown_fraction(equity_usd: Values) -> float | None:
     """The deepest fall of a value below the highest one before it, the opening value included; zero or negative.
 
-    None without a value. Agrees with `empyrical.max_drawdown` and, but for the sign, with quantstats' old versions and vectorbt.
+    None without a value. Agrees with `empyrical.max_drawdown`, quantstats and FINSABER; vectorbt prints it positive.
     """
     if not len(equity_usd):
         return None
