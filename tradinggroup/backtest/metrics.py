@@ -93,8 +93,8 @@ def annual_volatility_fraction(equity_usd: Values) -> float | None:
 def sharpe_ratio(equity_usd: Values, *, cash_rate_per_year: float) -> float | None:
     """(252 * mean session return - cash rate) over the annual volatility. None under 3 values, or without volatility.
 
-    The rate is subtracted once a year, not compounded by session: as in FINSABER's engine for agents (spec 9.3). With a rate of 0 it agrees with
-    `empyrical.sharpe_ratio` and `quantstats.stats.sharpe`.
+    The rate is subtracted once a year, not compounded by session: as in FINSABER's engine for agents (spec 9.3).
+    With a rate of 0 it agrees with `empyrical.sharpe_ratio` and `quantstats.stats.sharpe`.
     """
     volatility = annual_volatility_fraction(equity_usd)
     if volatility is None or volatility < ZERO_VOLATILITY:
