@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-DEFAULT_SEED = 109
+DEFAULT_SEED = 59
 """The seed of the committed bundle. `docs/demo-market.md` says how it was chosen."""
 
 FIRST_SESSION = date(2022, 7, 1)
@@ -36,5 +36,5 @@ class SignalStrength:
     overnight_share: float = 0.25
 
 
-EDGE = SignalStrength(news_fraction=0.0045, filing_fraction=0.0018, momentum_fraction=0.0025)
+EDGE = SignalStrength(news_fraction=0.006, filing_fraction=0.0022, momentum_fraction=0.0028)
 NO_EDGE = SignalStrength(news_fraction=0.0, filing_fraction=0.0, momentum_fraction=0.0)
