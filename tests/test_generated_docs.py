@@ -1,0 +1,61 @@
+"""The pages of docs/ that are made from the code are the ones that the code makes."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from tradinggroup.backtest.sink import COLUMNS
+from tradinggroup.errors import ErrorCode
+from tradinggroup.risk.verdicts import ReasonCode
+from tradinggroup.settings import Experiment
+
+
+@pytest.fixture(scope="module")
+def generator(repository: Path) -> ModuleType:
+    specification = importlib.util.spec_from_file_location("generate_docs", repository / "tools" / "generate_docs.py")
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+def test_committed_pages_equal_what_the_code_says(generator: ModuleType, repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert generator.main(["--check"]) == 0, capsys.readouterr().err
+    for name, page in generator.PAGES.items():
+        assert (repository / "docs" / name).read_text(encoding="utf-8") == page()
+
+
+def test_check_finds_a_stale_page_and_a_missing_one(
+    generator: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(generator, "DOCS", tmp_path)
+    assert generator.main([]) == 0
+    assert generator.main(["--check"]) == 0
+    (tmp_path / "settings.md").write_text("old", encoding="utf-8")
+    (tmp_path / "reason-codes.md").unlink()
+    assert generator.main(["--check"]) == 1
+    error = capsys.readouterr().err
+    assert "docs/settings.md differs" in error
+    assert "docs/reason-codes.md differs" in error
+    assert (tmp_path / "settings.md").read_text(encoding="utf-8") == "old"
+
+
+def test_every_code_column_and_setting_is_on_its_page(generator: ModuleType) -> None:
+    codes, columns, settings = generator.reason_codes(), generator.run_folder_columns(), generator.settings_reference()
+    assert all(codes.count(f"| `{code}` | {code.meaning} |") == 1 for code in (*ReasonCode, *ErrorCode))
+    assert all(f"| `{column}` |" in columns for names in COLUMNS.values() for column in names)
+    keys = [key for key, value in Experiment.model_fields.items() if not hasattr(value.annotation, "model_fields")]
+    assert all(settings.count(f"| `{key}` |") == 1 for key in keys)
+    assert "| `agents.news_sentiment.k` | `10` | items kept a session (ours) |" in settings
+    assert "| `bundle` | none: must be given |" in settings
+    assert "rules, or openai:\\<name>" in settings  # or a browser takes it for a tag
+
+
+def test_no_description_and_no_meaning_is_missing_or_left_over(generator: ModuleType) -> None:
+    assert [key for key, _, text in generator._settings(Experiment) if not text] == []
+    assert set(generator.MEANINGS) == {column for names in COLUMNS.values() for column in names}

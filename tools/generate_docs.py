@@ -1,0 +1,169 @@
+"""Write the pages of docs/ that are made from the code, so that they cannot go stale.
+
+`python tools/generate_docs.py` writes them; with `--check` it writes nothing and exits 1 where a page differs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from tradinggroup.backtest.sink import COLUMNS
+from tradinggroup.errors import ErrorCode
+from tradinggroup.risk.verdicts import ReasonCode
+from tradinggroup.settings import Experiment
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+
+MADE_BY = "<!-- made by tools/generate_docs.py from the code; change it there -->"
+
+MEANINGS = {
+    "session": "trading date that the row is ordered by (of the decision, the fill, the exit, or the valuation)",
+    "symbol": "the account's symbol",
+    "order_id": "`SYMBOL-SESSION` of the decision; unique in a run",
+    "action": "`buy` or `sell`",
+    "style": "aggressive, balanced or conservative; empty for a trader without styles",
+    "reason_code": "the risk layer's verdict at the decision ([reason codes](reason-codes.md))",
+    "forced": "whether a stop or target decided instead of the agent",
+    "shares_wanted": "what the action asked for before any limit; sales negative",
+    "shares_ordered": "what was ordered; sales negative",
+    "shares_filled": "what was filled, on the share scale of the fill; sales negative",
+    "status": "an order: `filled`, `cut`, `denied` or `unfilled`; a trade: `closed` or `open`",
+    "fill_session": "session of the fill; empty without one",
+    "fill_reason_code": "why the order was cut or denied at the open; empty otherwise",
+    "decision_session": "session at whose close the order was decided",
+    "shares": "whole shares; of a fill signed, sales negative; of a trade the most that were held",
+    "price_usd": "fill price",
+    "commission_usd": "commission, positive; of a trade that of all its fills",
+    "entry_session": "session of the first fill of the position",
+    "exit_session": "session in which the last share went; empty while open",
+    "entry_price_usd": "average price of the purchases, without commission, on the share scale of the trade's end",
+    "exit_price_usd": "average price of the sales, on the same scale; while open, shares still held count at the last close",
+    "profit_usd": "profit after commission, with dividends; losses negative",
+    "return_fraction": "profit over what the purchases cost",
+    "sessions_held": "sessions from entry to exit",
+    "entry_style": "style of the entry",
+    "exit_reason": "reason code of the exit, or `CASH_IN_LIEU` where a reverse split left no whole share; empty while open",
+    "equity_usd": "cash and shares at the session's close",
+    "cash_usd": "cash at the session's close",
+    "close_usd": "close that the shares are valued at; the last known one in a session without a bar",
+}
+
+
+def reason_codes() -> str:
+    """Every reason code of the risk layer and every error code, with its meaning."""
+    return _page(
+        "Codes",
+        "## Reason codes of the risk layer",
+        "Each verdict is `allowed`, `reduced` or `denied`, with one of these and its numbers. *Denied* is ours; *rejected* would "
+        "be the broker's.",
+        _code_table(ReasonCode),
+        "## Error codes",
+        "Each error is one line, `CODE: what, key=value. What to do next.`, on stderr, without a traceback.",
+        _code_table(ErrorCode),
+    )
+
+
+def settings_reference() -> str:
+    """Every setting of an experiment: key, default, meaning."""
+    rows = [
+        (f"`{key}`", f"`{default}`" if default else "none: must be given", text.replace("<", "\\<"))
+        for key, default, text in _settings(Experiment)
+    ]
+    return _page(
+        "Settings of an experiment",
+        "Every key of an experiment file, reachable with `--set KEY=VALUE` too. `tradinggroup config show EXPERIMENT` prints the merged "
+        "values with their origin. *paper* marks the values that the paper states, *FINSABER* those of its framework, *ours* every "
+        "other constant of a method.",
+        _table(("key", "default", "meaning"), rows),
+    )
+
+
+def run_folder_columns() -> str:
+    """The columns of the CSV files of a run folder."""
+    parts: list[str] = []
+    for kind, columns in COLUMNS.items():
+        parts += [f"## {kind}", _table(("column", "meaning"), [(f"`{column}`", MEANINGS[column]) for column in columns])]
+    return _page(
+        "Columns of a run folder",
+        "CSV files with a header, UTF-8, ordered by session and then symbol. Floats stand in their shortest form that reads back "
+        "exactly; an empty field means that there is no value.",
+        *parts,
+    )
+
+
+def graph() -> str:
+    """The picture of the workflow, made from the compiled graph."""
+    from tradinggroup.desk.graph import mermaid
+
+    return _page(
+        "The graph of one session of one symbol",
+        "A forced exit goes round the decision agent. Research (up to `forecasting`) may run ahead of the account.",
+        f"```mermaid\n{mermaid().strip()}\n```",
+    )
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "reason-codes.md": reason_codes,
+    "settings.md": settings_reference,
+    "run-folder-columns.md": run_folder_columns,
+    "graph.md": graph,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the pages, or compare them; the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 where a page differs from the code")
+    is_check = parser.parse_args(arguments).check
+    stale = [name for name, page in PAGES.items() if _read(DOCS / name) != page()]
+    for name in stale:
+        if is_check:
+            print(f"docs/{name} differs from the code; run: python tools/generate_docs.py", file=sys.stderr)
+        else:
+            (DOCS / name).write_text(PAGES[name](), encoding="utf-8", newline="\n")
+            print(f"docs/{name} written")
+    return 1 if is_check and stale else 0
+
+
+def _read(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.is_file() else None
+
+
+def _settings(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str, str]]:
+    """(dotted key, default as TOML-like text or "", description), in the order of the class."""
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _settings(field.annotation, f"{prefix}{name}.")
+        else:
+            default = "" if field.default is PydanticUndefined else _literal(field.default)
+            yield f"{prefix}{name}", default, field.description or ""
+
+
+def _literal(value: Any) -> str:
+    """A default as an experiment file would hold it."""
+    return json.dumps(list(value) if isinstance(value, tuple) else value)
+
+
+def _code_table(codes: Iterable[ReasonCode] | Iterable[ErrorCode]) -> str:
+    return _table(("code", "meaning"), [(f"`{code.value}`", code.meaning) for code in codes])
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def _page(title: str, *parts: str) -> str:
+    return "\n\n".join((MADE_BY, f"# {title}", *parts)) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
