@@ -160,7 +160,7 @@ class _Reader:
         self.refuse(f"unknown {key} {name!r}", line=_line_of(key, lines), remedy=did_you_mean(name, every))
 
     def _refuse_value(self, error: ValidationError, lines: list[str]) -> NoReturn:
-        first = error.errors()[0]
+        first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")  # a misspelt key explains the missing one
         key = str(first["loc"][0])
         if first["type"] == "extra_forbidden":
             self.refuse(f"unknown key {key}", line=_line_of(key, lines), remedy=did_you_mean(key, _FrontMatter.model_fields))

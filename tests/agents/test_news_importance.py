@@ -1,0 +1,36 @@
+import pytest
+
+from tradinggroup.agents.news_importance import base_score, influence
+from tradinggroup.settings import NewsSettings
+
+
+def test_worked_number_of_the_spec() -> None:
+    assert influence(base=0.6, probability=0.8, settings=NewsSettings()) == pytest.approx(0.73)
+    assert influence(base=0, probability=0, settings=NewsSettings()) == pytest.approx(0.20)
+    assert influence(base=1, probability=1, settings=NewsSettings()) == pytest.approx(1.00)
+
+
+@pytest.mark.parametrize(
+    ("text", "hits", "words"),
+    [
+        ("The weather was fine today", 0, 5),
+        ("Revenue and revenues rose", 1, 4),
+        ("Earnings beat; guidance raised; margin up; CEO stays", 4, 8),
+        ("ACME recalls pumps", 2, 3),
+        ("acme recalls pumps", 2, 3),
+        ("Acmeister rises", 0, 2),
+        ("", 0, 0),
+    ],
+)
+def test_base_score(text: str, hits: int, words: int) -> None:
+    assert base_score(text, symbol="ACME") == pytest.approx(0.7 * min(1, hits / 3) + 0.3 * words / 300)
+
+
+def test_a_very_short_ticker_counts_in_its_own_spelling_only() -> None:
+    assert base_score("Visa (V) gains", symbol="V") > base_score("part v of the talks", symbol="V")
+
+
+def test_length_counts_up_to_300_words() -> None:
+    assert base_score("word " * 300, symbol="ACME") == pytest.approx(0.3)
+    assert base_score("word " * 900, symbol="ACME") == pytest.approx(0.3)
+    assert base_score("earnings merger lawsuit " * 300, symbol="ACME") == pytest.approx(1.0)
