@@ -178,7 +178,7 @@ def test_derived_texts(tmp_path: Path) -> None:
     end = bundle.calendar.close_at(bundle.last_session)
     start = end - timedelta(days=400)
     strict, open_to_all = bundle.view(end), bundle.view(end, derived_text="allow")
-    assert len(open_to_all.news("AAA", start)) == len(strict.news("AAA", start)) + 1 == len(frames.news) - 0
+    assert len(open_to_all.news("AAA", start)) == len(strict.news("AAA", start)) + 1 == len(frames.news)
     assert {item.summary for item in strict.news("AAA", start) if item.summary_kind == "llm"} == {""}
     assert {item.summary for item in open_to_all.news("AAA", start) if item.summary_kind == "llm"} == {"Told later."}
     assert strict.filings("AAA", "10-Q") == ()

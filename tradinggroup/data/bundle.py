@@ -107,8 +107,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     if version != FORMAT_VERSION:
         raise _invalid(folder, f"format {version}, this version reads {FORMAT_VERSION}")
     missing = [key for key in ("name", "id", "hash", "exchange", "basis", "symbols", "months") if key not in manifest]
-    if missing:
-        raise _invalid(folder, f"{MANIFEST} has no {missing[0]}")
+    if missing or not isinstance(manifest["months"], dict):
+        raise _invalid(folder, f"{MANIFEST} has no {missing[0] if missing else 'hash per month'}")
     return dict(manifest)
 
 

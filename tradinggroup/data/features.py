@@ -99,7 +99,7 @@ def relative_strength_index(closes: Sequence[float], length: int) -> float:
     for change in changes[length:]:
         gain = (gain * (length - 1) + (change if change > 0 else 0.0)) / length
         loss = (loss * (length - 1) + (-change if change < 0 else 0.0)) / length
-    return 100 * gain / (gain + loss) if gain + loss > 0 else FLAT_RSI
+    return 100 * (gain / (gain + loss)) if gain + loss > 0 else FLAT_RSI
 
 
 def _log_returns(closes: Sequence[float], count: int) -> list[float]:

@@ -1,0 +1,162 @@
+"""What a check finds: every kind of finding is planted once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.factories import make_bundle, make_frames
+from tradinggroup.data.bundle import Bundle, write_bundle
+from tradinggroup.data.bundle_format import BundleFrames
+from tradinggroup.data.check import Finding, check_bundle, summary
+from tradinggroup.data.importing import import_folder
+from tradinggroup.data.records import PriceBasis
+
+QUIET = {"news_copies", "derived_summaries", "news_after_hours", "filings_after_hours"}
+"""What the factory's bundles have on purpose."""
+
+
+def _check(tmp_path: Path, frames: BundleFrames, basis: PriceBasis = PriceBasis.AS_TRADED) -> dict[str, Finding]:
+    bundle = write_bundle(tmp_path / "checked", frames, name="checked", basis=basis, sources=[])
+    return {finding.code: finding for finding in check_bundle(bundle)}
+
+
+def test_a_clean_bundle_has_notes_only(tmp_path: Path) -> None:
+    found = check_bundle(
+        make_bundle(tmp_path, actions=[("AAA", "split", date(2024, 2, 15), 2.0), ("AAA", "dividend", date(2024, 3, 4), 1.0)])
+    )
+    assert {(finding.severity, finding.code) for finding in found} == {("note", code) for code in QUIET}
+    counts = {finding.code: finding.count for finding in found}
+    assert counts == {"news_copies": 16, "derived_summaries": 16, "news_after_hours": 16, "filings_after_hours": 2}
+
+
+def _price(frames: BundleFrames, row: int, **values: float) -> BundleFrames:
+    prices = frames.prices.copy()
+    for column, value in values.items():
+        prices.loc[row, column] = value
+    return replace(frames, prices=prices)
+
+
+def _drop_sessions(frames: BundleFrames) -> BundleFrames:
+    return replace(frames, prices=frames.prices.drop(index=[10, 11, 40]))
+
+
+def _forget_split(frames: BundleFrames) -> BundleFrames:
+    split = make_frames(actions=[("AAA", "split", date(2024, 2, 15), 3.0)])
+    return replace(split, actions=frames.actions)
+
+
+def _huge_dividend(frames: BundleFrames) -> BundleFrames:
+    dividend = make_frames(actions=[("AAA", "dividend", date(2024, 2, 15), 1.0)]).actions
+    return replace(frames, actions=dividend.assign(cash_usd=900.0))
+
+
+def _adjusted_step(frames: BundleFrames) -> BundleFrames:
+    adjusted = frames.prices["close_usd"].copy()
+    adjusted.iloc[:30] *= 0.98
+    return replace(frames, prices=frames.prices.assign(adjusted_close_usd=adjusted))
+
+
+def _no_titles(frames: BundleFrames) -> BundleFrames:
+    late = frames.news["summary_kind"] == "llm"
+    news = frames.news.copy()
+    news.loc[late, ["title", "title_kind"]] = ["", "none"]
+    return replace(frames, news=news)
+
+
+def _day_items(frames: BundleFrames) -> BundleFrames:
+    news = frames.news.copy()
+    news.loc[:4, "time_precision"] = "day"
+    return replace(frames, news=news)
+
+
+def _quiet_month(frames: BundleFrames) -> BundleFrames:
+    return replace(frames, news=frames.news[frames.news["known_at"].dt.month != 2])
+
+
+def _late_news(frames: BundleFrames) -> BundleFrames:
+    news = frames.news.copy()
+    moment = pd.Timestamp(datetime(2025, 1, 2, 15, tzinfo=UTC))
+    news.loc[news.index[:3], ["event_at", "known_at"]] = moment
+    return replace(frames, news=news)
+
+
+@pytest.mark.parametrize(
+    ("plant", "severity", "code", "session", "count"),
+    [
+        (_drop_sessions, "warning", "price_gap", date(2024, 1, 17), 3),
+        (lambda frames: _price(frames, 5, volume_shares=0), "warning", "zero_volume", date(2024, 1, 9), 1),
+        (lambda frames: _price(frames, 5, close_usd=1e4), "warning", "bar_inconsistent", date(2024, 1, 9), 1),
+        (_forget_split, "warning", "unadjusted_split", date(2024, 2, 15), 1),
+        (_huge_dividend, "error", "dividend_too_large", date(2024, 2, 15), 1),
+        (_adjusted_step, "warning", "adjustment_unexplained", date(2024, 2, 14), 1),
+        (_no_titles, "warning", "derived_items", None, 16),
+        (_day_items, "note", "news_day_precision", None, 5),
+        (_quiet_month, "warning", "coverage_break", None, 1),
+        (_late_news, "note", "news_after_prices", None, 3),
+        (lambda frames: replace(frames, filings=frames.filings.assign(text_kind="llm")), "warning", "derived_filings", None, 2),
+        (lambda frames: replace(frames, filings=frames.filings.iloc[:0]), "note", "no_filings", None, 0),
+        (lambda frames: replace(frames, news=frames.news.iloc[:0]), "note", "no_news", None, 0),
+    ],
+)
+def test_a_planted_fault_is_found(
+    tmp_path: Path, plant: Callable[[BundleFrames], BundleFrames], severity: str, code: str, session: date | None, count: int
+) -> None:
+    found = _check(tmp_path, plant(make_frames()))
+    assert code in found, sorted(found)
+    finding = found[code]
+    assert (finding.severity, finding.symbol, finding.session, finding.count) == (severity, "AAA", session, count)
+    assert finding.text.endswith(".")
+    assert code not in _check(tmp_path / "clean", make_frames())
+
+
+def test_unsafe_levels_are_said_once(tmp_path: Path) -> None:
+    found = _check(tmp_path, make_frames(), PriceBasis.TOTAL_RETURN)
+    assert (found["levels_unsafe"].severity, found["levels_unsafe"].symbol) == ("warning", "")
+
+
+def test_errors_come_first(tmp_path: Path) -> None:
+    bundle = write_bundle(tmp_path / "b", _huge_dividend(make_frames()), name="b", basis=PriceBasis.AS_TRADED, sources=[])
+    severities = [finding.severity for finding in check_bundle(bundle)]
+    assert severities == sorted(severities, key=["error", "warning", "note"].index)
+    assert severities[0] == "error"
+
+
+def test_the_summary_counts_what_is_left_out(tmp_path: Path) -> None:
+    frames = _no_titles(make_frames(symbols=("AAA", "BBB")))
+    frames.news.loc[frames.news.index[5], ["summary_kind"]] = "llm"
+    bundle = write_bundle(tmp_path / "b", frames, name="b", basis=PriceBasis.AS_TRADED, sources=[])
+    told = summary(bundle)
+    assert [entry["count"] for entry in told["left_out"]] == [32, 1, 0]
+    assert told["rows"] == {"prices": 160, "actions": 0, "news": 192, "filings": 4, "filing_sections": 6, "fundamentals": 2}
+    assert told["symbols"] == ["AAA", "BBB"]
+    assert told["sessions"] == 80
+    assert told["spans"]["AAA"] == {"first": "2024-01-02", "last": "2024-04-25", "sessions": 80}
+    assert sum(told["news_per_month"]["AAA"].values()) == 96
+
+
+def test_real_data(shared_data: Path, tmp_path: Path) -> None:
+    bundle: Bundle = import_folder(
+        shared_data, name="real", bundles_folder=tmp_path, prices="prices_recent", symbols=["TSLA", "MSFT"], start=date(2024, 6, 1)
+    )
+    found = {(finding.code, finding.symbol): finding.count for finding in check_bundle(bundle)}
+    assert found["derived_items", "TSLA"] == 1559
+    assert found["derived_items", "MSFT"] == 3634
+    assert found["derived_summaries", "TSLA"] == 2260
+    assert found["derived_filings", "MSFT"] == 5
+    assert found["news_day_precision", "_MARKET"] == 8196
+    assert found["levels_unsafe", ""] > 0
+
+
+def test_real_splits_without_a_list_look_like_splits(shared_data: Path, tmp_path: Path) -> None:
+    """As-traded prices under a basis that derives nothing: the jumps of TSLA show."""
+    bundle = import_folder(
+        shared_data, name="t", bundles_folder=tmp_path, prices="table1/prices", symbols=["TSLA"], basis=PriceBasis.TOTAL_RETURN
+    )
+    sessions = [finding.session for finding in check_bundle(bundle) if finding.code == "unadjusted_split"]
+    assert sessions == [date(2020, 8, 31), date(2022, 8, 25)]
