@@ -1,0 +1,107 @@
+"""The model layer against a server that nobody here wrote."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.models.real_server import running_server
+from tests.models.support import ask, request, settings
+from tradinggroup.errors import DataError, ProviderError
+from tradinggroup.models.answers import Decision, Schemas
+from tradinggroup.models.gateway import CallsMode, Gateway
+from tradinggroup.models.loop import LoopThread
+from tradinggroup.models.network import refuse_network
+from tradinggroup.models.openai_chat import OpenAIChat
+from tradinggroup.models.port import FailureKind, ModelReply, ModelRequest
+from tradinggroup.models.recordings import RecordingStore
+
+SLOW = {"timeout_seconds": 60.0}
+"""A busy machine may take seconds for what takes milliseconds alone."""
+
+
+@pytest.mark.parametrize("name", Schemas.BY_NAME)
+def test_every_schema_gives_an_answer_or_a_typed_failure(
+    real_server: str, loop: LoopThread, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", real_server)
+    schema = Schemas.BY_NAME[name]
+    for number in range(3):
+        reply = ask(loop, request(f"{name} {number}", schema=schema, parameters={"temperature": 0.0, "max_tokens": 512}), **SLOW)
+        assert (reply.answer is None) is (reply.failure is not None)
+        assert reply.answer is None or type(reply.answer) is schema
+        assert reply.failure is None or reply.failure.kind in {FailureKind.SCHEMA, FailureKind.CUT_OFF}
+        assert reply.usage.prompt_tokens > 0
+        assert reply.usage.completion_tokens > 0
+        assert "tiny" in reply.model_returned
+
+
+def test_the_schema_is_decoded_by(real_server: str, loop: LoopThread, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Left alone, a random model writes no JSON at all: the server holds it to the schema that we send."""
+    monkeypatch.setenv("OPENAI_BASE_URL", real_server)
+    replies = [ask(loop, request(str(number), parameters={"temperature": 1.0, "max_tokens": 512}), **SLOW) for number in range(8)]
+    answers = [reply.answer for reply in replies if isinstance(reply.answer, Decision)]
+    assert answers
+    assert {answer.action for answer in answers} <= {"buy", "hold", "sell"}
+
+
+def test_a_short_limit_cuts_off(real_server: str, loop: LoopThread, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", real_server)
+    reply = ask(loop, request(parameters={"max_tokens": 5}), **SLOW)
+    assert reply.failure is not None
+    assert (reply.failure.kind, reply.attempts, reply.usage.completion_tokens) == (FailureKind.CUT_OFF, 1, 5)
+    assert reply.text
+
+
+def test_a_prompt_that_is_too_long_is_a_failure(real_server: str, loop: LoopThread, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", real_server)
+    reply = ask(loop, request("1 " * 40_000), **SLOW)
+    assert reply.failure is not None
+    assert (reply.failure.kind, reply.attempts) == (FailureKind.HTTP_STATUS, 1)
+    assert "HTTP 400" in reply.failure.detail
+
+
+def test_a_wrong_key_ends_the_run(tmp_path: Path, loop: LoopThread, monkeypatch: pytest.MonkeyPatch) -> None:
+    with running_server(tmp_path, api_key="right-key-0123456789") as url:
+        monkeypatch.setenv("OPENAI_BASE_URL", url)
+        monkeypatch.setenv("OPENAI_API_KEY", "wrong-key-0123456789")
+        with pytest.raises(ProviderError, match=r"refused the key, status=401, server=http://127\.0\.0\.1:\d+\.") as caught:
+            ask(loop, **SLOW)
+        assert "wrong-key" not in str(caught.value)
+        monkeypatch.setenv("OPENAI_API_KEY", "right-key-0123456789")
+        assert ask(loop, **SLOW).usage.completion_tokens > 0
+
+
+def test_recorded_then_replayed_with_the_server_gone(tmp_path: Path, loop: LoopThread, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = [
+        request(f"{name} {number}", schema=schema, model="openai:tiny", position=number, parameters={"temperature": 0.0, "max_tokens": 256})
+        for name, schema in Schemas.BY_NAME.items()
+        for number in range(4)
+    ]
+
+    def run(store: RecordingStore, mode: CallsMode, requests: list[ModelRequest]) -> list[ModelReply]:
+        async def calls() -> list[ModelReply]:
+            gateway = Gateway({"openai:tiny": OpenAIChat("tiny", settings(**SLOW))}, store, None, mode=mode, settings=settings(**SLOW))
+            try:
+                return await asyncio.gather(*(gateway.answer(item) for item in requests))
+            finally:
+                await gateway.aclose()
+
+        return loop.run(calls())
+
+    with running_server(tmp_path) as url, RecordingStore.open(tmp_path / "r.sqlite") as store:
+        monkeypatch.setenv("OPENAI_BASE_URL", url)
+        live = run(store, "record", wanted)
+    monkeypatch.delenv("OPENAI_BASE_URL")
+    with RecordingStore.open(tmp_path / "r.sqlite", readonly=True) as store, refuse_network():
+        replayed = run(store, "replay", wanted)
+        with pytest.raises(DataError, match="RECORDING_MISSING"):
+            run(store, "replay", [request("new", model="openai:tiny")])
+    assert {reply.failure is None for reply in live} == {True, False}
+    for first, second in zip(live, replayed, strict=True):
+        assert (first.recorded, second.recorded) == (False, True)
+        assert {name: repr(getattr(first, name)) for name in ModelReply.__slots__ if name != "recorded"} == {
+            name: repr(getattr(second, name)) for name in ModelReply.__slots__ if name != "recorded"
+        }
