@@ -1,0 +1,107 @@
+"""What a notebook shows of a run: texts that stand alone, with an HTML form in which everything a model wrote is escaped."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator, Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+
+from tradinggroup.runs.case import Case, cases_of
+from tradinggroup.runs.figures import counted, printable, wrapped
+from tradinggroup.runs.folder import Line, RunFolder
+from tradinggroup.runs.text_explain import text_explain
+from tradinggroup.runs.text_reflections import reflection_rows, text_reflections
+
+if TYPE_CHECKING:
+    from tradinggroup.models.recordings import CallRecord
+
+Item = TypeVar("Item")
+CALLS_SHOWN = 5
+_PRE = '<pre style="white-space: pre-wrap; line-height: 1.25">'
+
+
+class Page:
+    """A text for a person: `print` it, or let the notebook draw it."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_html_(self) -> str:
+        return f"{_PRE}{html.escape(self.text)}</pre>"
+
+
+class Listing(Page, Sequence[Item], Generic[Item]):
+    """A sequence that draws itself as a text."""
+
+    def __init__(self, items: Sequence[Item], text: str) -> None:
+        super().__init__(text)
+        self._items = tuple(items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __iter__(self) -> Iterator[Item]:
+        return iter(self._items)
+
+    @overload
+    def __getitem__(self, index: int) -> Item: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Item]: ...
+    def __getitem__(self, index: int | slice) -> Item | Sequence[Item]:
+        return self._items[index]
+
+
+class Explanation(Page):
+    """One session's decisions taken apart. `cases` holds the rows behind the text."""
+
+    def __init__(self, run: RunFolder, session: date | str, symbol: str | None = None) -> None:
+        """Raises DataError DECISION_NOT_FOUND, naming the nearest sessions."""
+        self.cases: tuple[Case, ...] = tuple(cases_of(run, session, symbol))
+        super().__init__(text_explain(run, session, symbol))
+
+
+class Reflections(Listing[Line]):
+    """Lessons of a run, oldest first; each line has its outcomes and the sessions that were shown it."""
+
+    def __init__(
+        self, run: RunFolder, *, as_of: date | str | None = None, agent: str | None = None, used_by: tuple[date | str, str] | None = None
+    ) -> None:
+        self._run = run
+        rows = reflection_rows(run, as_of=as_of, agent=agent, used_by=used_by)
+        super().__init__(rows, text_reflections(run, as_of=as_of, agent=agent, used_by=used_by))
+
+    def as_of(self, session: date | str, *, agent: str | None = None) -> Reflections:
+        """Exactly what was visible at the close of `session`."""
+        return Reflections(self._run, as_of=session, agent=agent)
+
+    def used_by(self, session: date | str, symbol: str, *, agent: str | None = None) -> Reflections:
+        """The lessons that stood in the prompts of one decision. Raises DataError DECISION_NOT_FOUND."""
+        return Reflections(self._run, used_by=(session, symbol), agent=agent)
+
+
+class Calls(Listing["CallRecord"]):
+    """Model calls of a run, as asked and answered, by session, symbol and agent."""
+
+    def __init__(self, calls: Sequence[CallRecord]) -> None:
+        parts = [counted(len(calls), "model call")]
+        parts += ["\n".join(call_lines(call)) for call in calls[:CALLS_SHOWN]]
+        if len(calls) > CALLS_SHOWN:
+            parts.append(f"and {len(calls) - CALLS_SHOWN:,d} more")
+        super().__init__(calls, "\n\n".join(parts))
+
+
+def call_lines(call: CallRecord) -> Iterator[str]:
+    """One call in words: where it belongs, the prompt, the answer."""
+    source = "recorded" if call.recorded else "asked"
+    yield f"{call.session} {call.symbol} {call.agent} {call.purpose}   {source}, {counted(call.attempts, 'attempt')}"
+    for message in call.messages:
+        yield from wrapped(message.content, first=f"  {message.role:<9} | ", then="            | ")
+    answer: Any = call.text if call.failure is None else f"FAILED ({call.failure.kind}): {call.failure.detail}"
+    yield from wrapped(printable(str(answer)), first="  answer    | ", then="            | ")

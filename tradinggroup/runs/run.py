@@ -1,0 +1,315 @@
+"""A run in a notebook: `backtest` makes one, `open_run` opens one. Both return things; nothing is printed, opened or fetched."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tradinggroup.errors import DataError, ErrorCode, UsageError, did_you_mean
+from tradinggroup.project import Project
+from tradinggroup.runs.figures import columns, figure, number
+from tradinggroup.runs.folder import RunFolder
+from tradinggroup.runs.pages import Calls, Explanation, Listing, Reflections
+from tradinggroup.runs.summary import ALL
+from tradinggroup.runs.text_replay import ReplayStep, replay_steps, text_replay
+from tradinggroup.runs.text_show import BUY_AND_HOLD, headline, text_result, text_show
+from tradinggroup.runs.text_warnings import run_warnings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tradinggroup.models.gateway import CallsMode
+    from tradinggroup.runs.plot import RunFigure
+
+
+@dataclass(frozen=True, slots=True)
+class RunStats:
+    """The headline figures of a run: ALL accounts together. None where undefined or not reached."""
+
+    status: str
+    model: str
+    """`no LLM`, or the names of the models."""
+    start: str | None
+    """First decision session."""
+    end: str | None
+    total_return_fraction: float | None
+    buy_and_hold_return_fraction: float | None
+    sharpe_ratio: float | None
+    max_drawdown_fraction: float | None
+    """Zero or negative."""
+    annual_volatility_fraction: float | None
+    exposure_fraction: float | None
+    turnover_per_year: float | None
+    commission_usd: float | None
+    trades: int | None
+    """Closed round trips."""
+    open_positions: int | None
+    random_draws: int
+    agents_percentile: float | None
+    """Share of the random runs, 0 to 1, whose return is below the agents'."""
+    calls: int
+    failed_calls: int
+    cost_usd: float | None
+
+    def __str__(self) -> str:
+        return columns([[item.name, _shown(item.name, getattr(self, item.name))] for item in fields(self)])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{item.name}</td><td>{html.escape(_shown(item.name, getattr(self, item.name)))}</td></tr>" for item in fields(self)
+        )
+        return f"<table>{rows}</table>"
+
+
+class Run:
+    """One run. Frames are built anew at each access, so changing one changes nothing else.
+
+    Attributes:
+        folder: the run folder with its plain rows.
+    """
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
+
+    @property
+    def id(self) -> str:
+        """Six hexadecimal digits."""
+        return self.folder.run_id
+
+    @property
+    def path(self) -> Path:
+        return self.folder.path
+
+    @property
+    def status(self) -> str:
+        """`running success invalid budget provider interrupted error`."""
+        return self.folder.status
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        return self.folder.symbols
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Every setting with the value that was used."""
+        return self.folder.settings
+
+    @property
+    def warnings(self) -> list[str]:
+        """What must be said with every figure of this run; empty for a clean one."""
+        return run_warnings(self.folder)
+
+    @property
+    def headline(self) -> str:
+        """The run in one sentence."""
+        return headline(self.folder)
+
+    @property
+    def stats(self) -> RunStats:
+        """The headline figures."""
+        summary = self.folder.summary()
+        metrics: Mapping[str, Any] = summary["metrics"].get(ALL, {})
+        held = summary["baselines"].get(BUY_AND_HOLD, {}).get(ALL, {})
+        values: dict[str, Any] = {item.name: metrics.get(item.name) for item in fields(RunStats)}
+        values |= {
+            "status": self.status,
+            "model": str(self.folder.header.get("title")),
+            "start": summary["start"],
+            "end": summary["end"],
+            "buy_and_hold_return_fraction": held.get("total_return_fraction"),
+            "random_draws": summary["random"]["draws"],
+            "agents_percentile": summary["random"]["agents_percentile"],
+            "calls": summary["calls"]["total"],
+            "failed_calls": summary["calls"]["failed"],
+            "cost_usd": summary["cost_usd"],
+        }
+        return RunStats(**values)
+
+    @property
+    def metrics(self) -> pd.DataFrame:
+        """All metrics, one row an account (`agents` and each baseline, by symbol and ALL), fractions as in the header."""
+        import pandas as pd
+
+        summary = self.folder.summary()
+        rows = [
+            {"who": who, "symbol": symbol, **{key: value for key, value in values.items() if key != "undefined"}}
+            for who, by_symbol in {"agents": summary["metrics"], **summary["baselines"]}.items()
+            for symbol, values in by_symbol.items()
+        ]
+        return pd.DataFrame(rows)
+
+    @property
+    def equity(self) -> pd.DataFrame:
+        """One row a symbol and session: `session, symbol, equity_usd, cash_usd, shares, close_usd`."""
+        return self._frame("EQUITY", self.folder.equity())
+
+    @property
+    def trades(self) -> pd.DataFrame:
+        """One row a round trip; open positions are marked at the last close."""
+        return self._frame("TRADE", self.folder.trades())
+
+    @property
+    def orders(self) -> pd.DataFrame:
+        """One row an order, at the session of its decision."""
+        return self._frame("ORDER", self.folder.orders())
+
+    @property
+    def fills(self) -> pd.DataFrame:
+        """One row a fill, sales negative."""
+        return self._frame("FILL", self.folder.fills())
+
+    @property
+    def decisions(self) -> pd.DataFrame:
+        """One row a decision; the columns are explained in `tradinggroup.runs.frames.DECISION_COLUMNS`."""
+        from tradinggroup.runs.frames import decision_frame
+
+        return decision_frame(self.folder.decisions())
+
+    @property
+    def outcomes(self) -> pd.DataFrame:
+        """One row an outcome; the columns are explained in `tradinggroup.runs.frames.OUTCOME_COLUMNS`."""
+        from tradinggroup.runs.frames import outcome_frame
+
+        return outcome_frame(self.folder.outcomes())
+
+    @property
+    def reflections(self) -> Reflections:
+        """The lessons; `.as_of(session)` is exactly what was visible then."""
+        return Reflections(self.folder)
+
+    def explain(self, session: date | str, symbol: str | None = None) -> Explanation:
+        """One decision from its inputs to its outcome, of one symbol or all. Raises DataError DECISION_NOT_FOUND."""
+        return Explanation(self.folder, _session(session), self._known(symbol))
+
+    def replay(
+        self, *, start: date | str | None = None, end: date | str | None = None, symbol: str | None = None, agent: str | None = None
+    ) -> Listing[ReplayStep]:
+        """The run from its log, session by session; calls no model, executes nothing."""
+        span = {"start": _session(start), "end": _session(end), "symbol": self._known(symbol), "agent": agent}
+        return Listing(replay_steps(self.folder, **span), text_replay(self.folder, **span))
+
+    def calls(
+        self, *, agent: str | None = None, session: date | str | None = None, symbol: str | None = None, text: str | None = None
+    ) -> Calls:
+        """The model calls that match. `text` is looked for in prompts and answers, whatever its case.
+
+        Raises DataError where the run's recordings are missing or damaged.
+        """
+        from tradinggroup.models.recordings import RecordingStore
+
+        with RecordingStore.open(self.folder.recordings, readonly=True) as store:
+            found = store.read_calls(session=_session(session), symbol=self._known(symbol), agent=agent)
+        wanted = (text or "").casefold()
+        return Calls([call for call in found if wanted in "\n".join([*(m.content for m in call.messages), call.text]).casefold()])
+
+    def plot(self, *, symbol: str | None = None) -> RunFigure:
+        """A matplotlib figure: equity beside the baselines and the drawdown; with `symbol` also its price and fills."""
+        from tradinggroup.runs.plot import plot_run
+
+        return plot_run(self.folder, symbol=self._known(symbol))
+
+    def __str__(self) -> str:
+        return text_show(self.folder)
+
+    def __repr__(self) -> str:
+        return f"{self.folder.name}  {self.status}\n{text_result(self.folder)}"
+
+    def _repr_html_(self) -> str:
+        title = html.escape(f"{self.folder.header['experiment']}  {self.id}  {self.status}")
+        return f'<b>{title}</b><pre style="line-height: 1.25">{html.escape(text_result(self.folder))}</pre>'
+
+    def _frame(self, kind: str, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+        from tradinggroup.backtest.sink import RowKind
+        from tradinggroup.runs.frames import csv_frame
+
+        return csv_frame(RowKind[kind], [dict(row) for row in rows])
+
+    def _known(self, symbol: str | None) -> str | None:
+        if symbol is not None and symbol not in self.symbols:
+            raise UsageError(ErrorCode.SYMBOL_UNKNOWN, f"the run has no symbol {symbol}", remedy=did_you_mean(symbol.upper(), self.symbols))
+        return symbol
+
+
+def backtest(
+    experiment: str | Path,
+    *,
+    project: Project | str | Path | None = None,
+    symbols: Sequence[str] | None = None,
+    start: date | str | None = None,
+    end: date | str | None = None,
+    note: str | None = None,
+    calls: CallsMode = "record",
+    **overrides: Any,
+) -> Run:
+    """Run an experiment and return the run, whose folder lies in the project's `backtests/runs/`.
+
+    Args:
+        experiment: a file, or a name in `backtests/`.
+        project: the project folder; without one, that of `TRADINGGROUP_HOME` or the one around the working folder.
+        symbols: only these symbols of the bundle.
+        start: first calendar day, inclusive.
+        end: last calendar day, inclusive.
+        note: a sentence for the header.
+        calls: `record` (recorded answers, else live), `replay` (recorded only), `refresh` (always live).
+        **overrides: any other setting: `cash_usd=50_000`, `reflection={"window_sessions": 10}`.
+
+    Raises:
+        UsageError: for a setting, symbol or date that cannot be.
+        DataError: for a bundle or recording that is missing.
+    """
+    from tradinggroup.experiment import Override, load_experiment
+    from tradinggroup.runs.execute import RunOptions, run_experiment
+
+    where = _project(project)
+    given = {"symbols": symbols, "start": start, "end": end, **overrides}
+    settings = [Override(key, value, f"argument {key}") for key, value in _flat({k: v for k, v in given.items() if v is not None})]
+    resolved = load_experiment(where, str(experiment), settings)
+    arguments = {"experiment": str(experiment), "calls": calls, "note": note, "set": resolved.arguments}
+    return Run(run_experiment(where, resolved, RunOptions(calls=calls, note=note, arguments=arguments)))
+
+
+def open_run(name: str | Path = "latest", *, project: Project | str | Path | None = None) -> Run:
+    """Open a run: a folder name, a path, an id, a unique prefix, or `latest`. A path needs no project.
+
+    Raises DataError RUN_NOT_FOUND or RUN_INVALID.
+    """
+    from tradinggroup.runs.locate import find_run
+
+    if project is None and (Path(name) / "run.json").is_file():
+        return Run(RunFolder.open(Path(name).resolve()))
+    return Run(find_run(_project(project), str(name)))
+
+
+def _project(project: Project | str | Path | None) -> Project:
+    return project if isinstance(project, Project) else Project.find(project)
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted key and value of nested mappings."""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _session(session: date | str | None) -> Any:
+    """`2023-09-19` of a date, a datetime, a pandas Timestamp, or such a text. Raises DataError for anything else."""
+    if session is None:
+        return None
+    try:
+        return session.strftime("%Y-%m-%d") if isinstance(session, date) else date.fromisoformat(session).isoformat()
+    except (TypeError, ValueError):
+        raise DataError(ErrorCode.DECISION_NOT_FOUND, f"{session!r} is no session", remedy="Write it as 2023-09-19.") from None
+
+
+def _shown(name: str, value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return figure(name, value) if name != "agents_percentile" else number(value)
