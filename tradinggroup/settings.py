@@ -19,7 +19,8 @@ NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Without = Literal["reflections", "risk"]
 """What `--without` can switch off."""
 
-BASELINES = ("buy_and_hold", "constant_exposure", "sma_cross", "momentum", "random")
+Baseline = Literal["buy_and_hold", "constant_exposure", "sma_cross", "momentum", "random"]
+BASELINES: tuple[Baseline, ...] = ("buy_and_hold", "constant_exposure", "sma_cross", "momentum", "random")
 
 
 class Section(BaseModel):
@@ -148,9 +149,7 @@ class Experiment(Section):
     decide: Literal["after_close"] = Field("after_close", description="when the agents decide: after the session's close")
     fill: Literal["next_open"] = Field("next_open", description="when orders fill: at the next session's open")
     convention: Literal["default"] = Field("default", description="sessions only, next open, costs on")
-    baselines: tuple[Literal["buy_and_hold", "constant_exposure", "sma_cross", "momentum", "random"], ...] = Field(
-        BASELINES, description="what the agents are measured against"
-    )
+    baselines: tuple[Baseline, ...] = Field(BASELINES, description="what the agents are measured against")
     random_draws: PositiveInt = Field(999, description="most circular shifts of the random baseline (ours)")
     cash_rate_per_year: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(0.0, description="what idle cash earns and Sharpe subtracts")
     gap_buffer_fraction: Fraction = Field(0.01, description="share of the budget kept back for the gap to the open (ours)")

@@ -1,26 +1,21 @@
 """What one symbol's desk remembers inside a run: open cases, labelled outcomes, lessons, and its equity path.
 
-A run starts empty and never reads another run's lessons. Forecasts and decisions are kept in memories of their own, since
-the research half may run ahead of the trading half.
+A run starts empty and never reads another run's lessons. Forecasts and decisions share nothing in here, since the research
+half may run ahead of the trading half.
 """
 
 from __future__ import annotations
 
 from datetime import date
+from typing import Literal
 
 from tradinggroup.agents.outputs import Forecasting, NewsSentiment
 from tradinggroup.data.features import Features
 from tradinggroup.data.records import ActionKind
 from tradinggroup.desk.state import DeskState, Moment, TradingRules
 from tradinggroup.reflection.memory import Lesson, LessonMemory
-from tradinggroup.reflection.outcomes import (
-    DecisionCase,
-    DecisionOutcome,
-    ForecastCase,
-    ForecastOutcome,
-    label_decision,
-    label_forecast,
-)
+from tradinggroup.reflection.outcomes import label_decision, label_forecast
+from tradinggroup.reflection.records import DecisionCase, DecisionOutcome, ForecastCase, ForecastOutcome
 from tradinggroup.risk.sizing import Sizing
 
 
@@ -29,8 +24,7 @@ class SymbolMemories:
 
     def __init__(self, symbol: str, rules: TradingRules) -> None:
         self._rules = rules
-        self._forecasts = LessonMemory(symbol, rules.reflection)
-        self._decisions = LessonMemory(symbol, rules.reflection)
+        self._lessons = LessonMemory(symbol, rules.reflection)
         self._open_forecast: ForecastCase | None = None
         self._open_decision: DecisionCase | None = None
         self._equity: list[tuple[date, float]] = []
@@ -64,12 +58,12 @@ class SymbolMemories:
         outcome = label_forecast(
             case, outcome_session=moment.session, known_at=moment.as_of, return_fraction=change, settings=self._rules.reflection
         )
-        self._forecasts.add(outcome)
+        self._lessons.add(outcome)
         return outcome
 
     def forecasting_lesson(self, moment: Moment) -> Lesson | None:
         """What past forecasts teach by now; None where reflections are off or there is too little."""
-        return self._lesson(self._forecasts, "forecasting", moment)
+        return self._experience("forecasting", moment)
 
     # -- trading half ----------------------------------------------------------------------------------------------
 
@@ -113,16 +107,16 @@ class SymbolMemories:
             gap_buffer_fraction=self._rules.gap_buffer_fraction,
             settings=self._rules.reflection,
         )
-        self._decisions.add(outcome)
+        self._lessons.add(outcome)
         return outcome
 
     def decision_lesson(self, moment: Moment) -> Lesson | None:
         """What past decisions teach by now; None where reflections are off or there is too little."""
-        return self._lesson(self._decisions, "decision", moment)
+        return self._experience("decision", moment)
 
     def style_lesson(self, moment: Moment) -> Lesson | None:
         """How past styles did by now. Part of style selection itself, so `--without reflections` keeps it (spec 10)."""
-        return self._decisions.style_history(as_of=moment.as_of, session=moment.session, window_start=moment.window_start)
+        return self._lessons.style_history(as_of=moment.as_of, session=moment.session, window_start=moment.window_start)
 
     def performance_text(self, moment: Moment) -> str:
         """The account's own history in one line, as fractions only."""
@@ -134,10 +128,10 @@ class SymbolMemories:
             f"{account.drawdown_fraction:.2%} from its highest close; {len(self._equity)} sessions traded so far"
         )
 
-    def _lesson(self, memory: LessonMemory, agent: str, moment: Moment) -> Lesson | None:
+    def _experience(self, agent: Literal["forecasting", "decision"], moment: Moment) -> Lesson | None:
         if not self._rules.has_reflections:
             return None
-        return memory.experience(agent, as_of=moment.as_of, session=moment.session, window_start=moment.window_start)
+        return self._lessons.experience(agent, as_of=moment.as_of, session=moment.session, window_start=moment.window_start)
 
 
 def _is_next_session(session: date, moment: Moment) -> bool:

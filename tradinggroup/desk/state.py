@@ -16,7 +16,7 @@ from tradinggroup.data.features import Features
 from tradinggroup.data.view import View
 from tradinggroup.errors import DataError, ErrorCode
 from tradinggroup.reflection.memory import Lesson
-from tradinggroup.reflection.outcomes import DecisionOutcome, ForecastOutcome
+from tradinggroup.reflection.records import DecisionOutcome, ForecastOutcome
 from tradinggroup.risk.account import Account
 from tradinggroup.risk.costs import Commission
 from tradinggroup.risk.profile import RiskProfile

@@ -12,10 +12,11 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, cast
 
 from tradinggroup.agents.context import AgentContext
 from tradinggroup.data.bundle import Bundle
+from tradinggroup.data.view import DerivedText
 from tradinggroup.desk.graph import DeskGraphs
 from tradinggroup.desk.lines import decision_line
 from tradinggroup.desk.memories import SymbolMemories
@@ -51,7 +52,7 @@ class SymbolDesk:
         rules: TradingRules,
         graphs: DeskGraphs,
         loop: LoopThread,
-        derived_text: str,
+        derived_text: DerivedText,
         is_running_ahead: bool,
     ) -> None:
         self._bundle = bundle
@@ -105,7 +106,7 @@ class SymbolDesk:
             state = await self._graphs.trading.ainvoke(research, context=moment)
         else:
             state = await self._graphs.whole.ainvoke({}, context=moment)
-        return _result(moment, state)
+        return _result(moment, cast("DeskState", state))
 
     async def _researched(self, session: date) -> DeskState:
         if self._task is None:
@@ -113,7 +114,8 @@ class SymbolDesk:
             loop = asyncio.get_running_loop()
             self._research = {each: loop.create_future() for each in self._sessions}
             self._task = asyncio.create_task(self._run_ahead())
-        state = await self._research.pop(session)
+        state = await self._research[session]
+        del self._research[session]
         assert self._room is not None
         self._room.release()
         return state
@@ -121,16 +123,17 @@ class SymbolDesk:
     async def _run_ahead(self) -> None:
         """Research session after session; a failure belongs to the session it happened in, and ends the task."""
         assert self._room is not None
-        for session in self._sessions:
+        for session, future in list(self._research.items()):
             await self._room.acquire()
-            future = self._research[session]
             try:
-                future.set_result(await self._graphs.research.ainvoke({}, context=self.moment(session, None)))
-            except asyncio.CancelledError:
-                raise
-            except Exception as error:
-                future.set_exception(error)
+                state = await self._graphs.research.ainvoke({}, context=self.moment(session, None))
+                future.set_result(cast("DeskState", state))
+            except BaseException as error:
+                # Whoever waits for this session must hear of it, whatever it is; nobody may be left waiting.
+                future.set_exception(error if isinstance(error, Exception) else asyncio.CancelledError())
                 future.exception()  # seen: the trading half may stop before it asks for this session
+                if not isinstance(error, Exception):
+                    raise
                 return
 
     async def _cancel(self) -> None:

@@ -20,6 +20,7 @@ from tradinggroup.backtest.sink import Row, RowKind, RunSink
 from tradinggroup.desk.graph import DeskGraphs, build_graphs
 from tradinggroup.desk.state import TradingRules
 from tradinggroup.desk.symbol_desk import SymbolDesk
+from tradinggroup.errors import ErrorCode, TradinggroupError
 from tradinggroup.models.loop import LoopThread
 from tradinggroup.models.port import ChatModel
 from tradinggroup.retrieval.registry import make_retrieval
@@ -156,6 +157,8 @@ def _run_all(tasks: list[Callable[[], None]], *, threads: int, stop: Event, loop
                 stop.set()
                 loop.close()
     _raise_first(futures)
+    if not is_whole:
+        raise TradinggroupError(ErrorCode.INTERNAL, "a symbol was cancelled though nothing failed", remedy="Please report it.")
 
 
 def _wait_for(futures: list[Future[None]]) -> bool:

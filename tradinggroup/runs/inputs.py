@@ -1,6 +1,6 @@
 """What a run is a function of, gathered and checked before anything is written or asked.
 
-    run = f(experiment, cards, risk profile, bundle, recordings)
+run = f(experiment, cards, risk profile, bundle, recordings)
 """
 
 from __future__ import annotations
@@ -56,20 +56,14 @@ def inputs_of_project(project: Project, resolved: ResolvedExperiment) -> RunInpu
     experiment = resolved.experiment
     bundle = open_bundle(project, experiment.bundle)
     check_against_bundle(experiment, bundle)
-    path = project.content_file("risk", f"{experiment.risk}.toml")
-    if path is None:
-        raise UsageError(
-            ErrorCode.RISK_PROFILE_INVALID,
-            f"no risk profile risk/{experiment.risk}.toml",
-            remedy=did_you_mean(experiment.risk, project.content_names("risk", ".toml")),
-        )
+    profile, profile_text = profile_of(project, experiment.risk)
     return RunInputs(
         experiment=experiment,
         bundle=bundle,
         cards=load_cards(project),
-        profile=load_profile(path),
+        profile=profile,
         experiment_text=resolved.source_text,
-        profile_text=path.read_text(encoding="utf-8"),
+        profile_text=profile_text,
     )
 
 
@@ -89,11 +83,22 @@ def inputs_of_run(project: Project, run: RunFolder) -> RunInputs:
     return RunInputs(
         experiment=experiment,
         bundle=bundle,
-        cards={agent: read_card(run.path / CARDS / f"{agent}.md", agent=agent, shown_as=f"{run.name}/{CARDS}/{agent}.md") for agent in ROLES},
+        cards={
+            agent: read_card(run.path / CARDS / f"{agent}.md", agent=agent, shown_as=f"{run.name}/{CARDS}/{agent}.md") for agent in ROLES
+        },
         profile=load_profile(run.path / RISK),
         experiment_text=run.read_text(EXPERIMENT),
         profile_text=run.read_text(RISK),
     )
+
+
+def profile_of(project: Project, name: str) -> tuple[RiskProfile, str]:
+    """Risk profile `name` and the text of its file. Raises UsageError RISK_PROFILE_INVALID naming the known ones."""
+    path = project.content_file("risk", f"{name}.toml")
+    if path is None:
+        known = project.content_names("risk", ".toml")
+        raise UsageError(ErrorCode.RISK_PROFILE_INVALID, f"no risk profile risk/{name}.toml", remedy=did_you_mean(name, known))
+    return load_profile(path), path.read_text(encoding="utf-8")
 
 
 def open_bundle(project: Project, name: str) -> Bundle:

@@ -1,0 +1,126 @@
+"""Run an experiment, and go on with an interrupted run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+import tradinggroup
+from tradinggroup.clock import utc_now
+from tradinggroup.errors import ErrorCode, UsageError
+from tradinggroup.experiment import ResolvedExperiment
+from tradinggroup.models.endpoint import BASE_URL_VARIABLE
+from tradinggroup.models.gateway import CallsMode
+from tradinggroup.models.recordings import RecordingStore
+from tradinggroup.models.registry import check_model, is_local
+from tradinggroup.project import Project
+from tradinggroup.runs.execution import Execution
+from tradinggroup.runs.folder import RECORDINGS, RunFolder
+from tradinggroup.runs.header import RunStart, start_header
+from tradinggroup.runs.inputs import RunInputs, inputs_of_project, inputs_of_run
+from tradinggroup.runs.lessons import keep_lessons
+from tradinggroup.runs.progress import NoProgress, Progress
+from tradinggroup.runs.writer import RunWriter
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How to run, as apart from what to run."""
+
+    calls: CallsMode = "record"
+    note: str | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    """What was passed, as plain values, for the header."""
+
+
+def run_experiment(project: Project, resolved: ResolvedExperiment, options: RunOptions, progress: Progress | None = None) -> RunFolder:
+    """Run an experiment into a new folder of the project.
+
+    Raises UsageError or DataError before anything is written; afterwards ProviderError, KeyboardInterrupt and others, with
+    the folder closed and readable.
+    """
+    inputs = inputs_of_project(project, resolved)
+    _check_models(inputs, options.calls)
+    started_at = utc_now()
+    writer = RunWriter.create(
+        project.runs_folder,
+        experiment=inputs.experiment.name,
+        identity=orjson.dumps([inputs.experiment.to_plain(), inputs.bundle.hash], option=orjson.OPT_SORT_KEYS),
+        started_at=started_at,
+        symbols=inputs.experiment.symbols,
+        sources=inputs.sources,
+    )
+    start = RunStart(
+        run_id=writer.run_id,
+        experiment=inputs.experiment,
+        arguments=options.arguments,
+        bundle=inputs.bundle,
+        models=inputs.models,
+        sessions=inputs.bundle.calendar.sessions(inputs.experiment.start, inputs.experiment.end),
+        calls_mode=options.calls,
+        project_root=project.root,
+        started_at=started_at,
+        note=options.note,
+        base_url=os.environ.get(BASE_URL_VARIABLE) if _asks_server(inputs) else None,
+    )
+    return _execute(project, inputs, writer, start_header(start), options.calls, progress)
+
+
+def resume_run(project: Project, run: RunFolder, options: RunOptions, progress: Progress | None = None) -> RunFolder:
+    """Go on with a run in its own folder: the same run again, its own recordings first, the rest as `options.calls` says.
+
+    Raises UsageError for a run that has ended or is of another version of the package; DataError for another bundle.
+    """
+    if run.status in ("success", "invalid"):
+        raise UsageError(
+            ErrorCode.USAGE, f"run {run.run_id} has ended ({run.status})", remedy="Start a new one with: tradinggroup backtest."
+        )
+    version = run.header["versions"]["tradinggroup"]
+    if version != tradinggroup.__version__:
+        raise UsageError(
+            ErrorCode.USAGE,
+            "the run was started by another version",
+            run=version,
+            here=tradinggroup.__version__,
+            remedy="Install that version, or start a new run: its recordings are shared.",
+        )
+    inputs = inputs_of_run(project, run)
+    _check_models(inputs, options.calls)
+    writer = RunWriter.resume(run.path, symbols=inputs.experiment.symbols)
+    header = {**run.header, "status": "running", "finished_at": None}
+    return _execute(project, inputs, writer, header, options.calls, progress)
+
+
+def _execute(
+    project: Project, inputs: RunInputs, writer: RunWriter, header: Mapping[str, Any], calls: CallsMode, progress: Progress | None
+) -> RunFolder:
+    writer.write_header(header)
+    shared = RecordingStore.open(project.shared_recordings) if _asks_server(inputs) else None
+    execution = Execution(
+        inputs=inputs,
+        writer=writer,
+        header=header,
+        run_store=RecordingStore.open(writer.folder / RECORDINGS),
+        shared_store=shared,
+        mode=calls,
+        progress=progress or NoProgress(),
+    )
+    run = execution.run()
+    keep_lessons(project, run)
+    return run
+
+
+def _asks_server(inputs: RunInputs) -> bool:
+    return inputs.experiment.agents_enabled and not all(is_local(name) for name in inputs.models.values())
+
+
+def _check_models(inputs: RunInputs, calls: CallsMode) -> None:
+    """A wrong name or a missing key is said before a folder is made; recordings alone need no key."""
+    if not inputs.experiment.agents_enabled or calls == "replay":
+        return
+    for name in sorted(set(inputs.models.values())):
+        check_model(name)

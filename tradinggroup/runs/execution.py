@@ -1,0 +1,123 @@
+"""One execution: inputs and recordings in, a run folder out, whatever happens on the way.
+
+Running an experiment, resuming it and verifying it are the same execution into a new folder, into the run's own folder, and
+into a temporary folder with the network refused.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tradinggroup.backtest.market import SymbolMarket, market_of
+from tradinggroup.clock import utc_now
+from tradinggroup.errors import BudgetError, ProviderError
+from tradinggroup.models.gateway import CallsMode, Gateway
+from tradinggroup.models.loop import LoopThread
+from tradinggroup.models.recordings import RecordingStore
+from tradinggroup.models.registry import make_model
+from tradinggroup.runs.agents_job import run_agents
+from tradinggroup.runs.folder import RunFolder
+from tradinggroup.runs.header import end_header
+from tradinggroup.runs.inputs import RunInputs
+from tradinggroup.runs.progress import Progress
+from tradinggroup.runs.results import call_figures, hold_figures, result_figures
+from tradinggroup.runs.writer import RunWriter
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """What one execution works with. `header` is the one with status `running`, which is on disk before the first call."""
+
+    inputs: RunInputs
+    writer: RunWriter
+    header: Mapping[str, Any]
+    run_store: RecordingStore
+    shared_store: RecordingStore | None
+    mode: CallsMode
+    progress: Progress
+
+    def run(self) -> RunFolder:
+        """Run to the end and return the folder.
+
+        Raises what ended the run early, after the folder was closed with the status that says so.
+        """
+        markets = markets_of(self.inputs)
+        with LoopThread() as loop:
+            gateway = self._gateway()
+            try:
+                with self._closing(gateway, loop):
+                    self._run_agents(markets, gateway, loop)
+            except BaseException as error:
+                self._finish(_status_of(error), self._partial_figures(gateway))
+                raise
+        return self._finish_whole(markets, gateway)
+
+    def _gateway(self) -> Gateway:
+        settings = self.inputs.experiment.models
+        return Gateway(
+            {name: make_model(name, settings) for name in sorted(set(self.inputs.models.values()))},
+            self.run_store,
+            self.shared_store,
+            mode=self.mode,
+            settings=settings,
+        )
+
+    def _run_agents(self, markets: Mapping[str, SymbolMarket], gateway: Gateway, loop: LoopThread) -> None:
+        if self.inputs.experiment.agents_enabled:
+            run_agents(self.inputs, markets=markets, model=gateway, loop=loop, sink=self.writer, progress=self.progress)
+            return
+        for symbol in markets:
+            self.writer.symbol_done(symbol)
+
+    @contextlib.contextmanager
+    def _closing(self, gateway: Gateway, loop: LoopThread) -> Iterator[None]:
+        """Afterwards the models' connections, the stores and the row files are closed, also when the loop was closed before."""
+        try:
+            yield
+        finally:
+            with contextlib.suppress(RuntimeError):  # an interrupted run has closed its loop, and its connections with it
+                loop.run(gateway.aclose())
+            for store in (self.run_store, self.shared_store):
+                if store is not None:
+                    store.close()
+            self.writer.close()
+
+    def _finish_whole(self, markets: Mapping[str, SymbolMarket], gateway: Gateway) -> RunFolder:
+        statistics = gateway.statistics
+        figures, report = result_figures(self.inputs, RunFolder.open(self.writer.folder), markets=markets)
+        for name, result in report.results.items():
+            if result.reason is None:
+                self.writer.write_baseline(name, equity=_all_rows(result.equity), fills=_all_rows(result.fills))
+        is_valid = statistics.failed <= self.inputs.experiment.models.max_error_fraction * statistics.total
+        return self._finish("success" if is_valid else "invalid", {**call_figures(self.inputs, statistics), **figures})
+
+    def _partial_figures(self, gateway: Gateway) -> dict[str, Any]:
+        """What an early end can say: calls and holds so far; no metrics, since there is no whole window."""
+        holds = hold_figures(RunFolder.open(self.writer.folder))
+        return {**call_figures(self.inputs, gateway.statistics), "holds": holds}
+
+    def _finish(self, status: str, figures: Mapping[str, Any]) -> RunFolder:
+        self.writer.finish(end_header(self.header, status=status, finished_at=utc_now(), results=figures))
+        self.progress.finish()
+        return RunFolder.open(self.writer.folder)
+
+
+def markets_of(inputs: RunInputs) -> dict[str, SymbolMarket]:
+    """The window of every symbol, by symbol."""
+    experiment = inputs.experiment
+    return {symbol: market_of(inputs.bundle, symbol, experiment.start, experiment.end) for symbol in sorted(experiment.symbols)}
+
+
+def _status_of(error: BaseException) -> str:
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
+    if isinstance(error, ProviderError):
+        return "provider"
+    return "budget" if isinstance(error, BudgetError) else "error"
+
+
+def _all_rows(rows: Mapping[str, Any]) -> list[Any]:
+    return [row for symbol_rows in rows.values() for row in symbol_rows]

@@ -1,0 +1,148 @@
+"""Looking before running: is an experiment ready, what would it ask, and what would a prompt say. Calls no model server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+from tradinggroup.agents.card import load_cards
+from tradinggroup.backtest.memory_sink import MemorySink
+from tradinggroup.errors import DataError, ErrorCode, TradinggroupError, UsageError, did_you_mean
+from tradinggroup.experiment import ResolvedExperiment, check_against_bundle
+from tradinggroup.models.loop import LoopThread
+from tradinggroup.models.port import ChatModel, ModelReply, ModelRequest
+from tradinggroup.models.recordings import RecordingStore
+from tradinggroup.models.registry import check_model, is_local
+from tradinggroup.models.rules import RulesAnalyst
+from tradinggroup.project import Project
+from tradinggroup.runs.agents_job import decision_sessions, run_agents
+from tradinggroup.runs.execution import markets_of
+from tradinggroup.runs.inputs import RunInputs, inputs_of_project, open_bundle, profile_of
+from tradinggroup.runs.progress import NoProgress
+
+CALLS_WITHOUT_NEWS = 3
+"""Forecast, style, decision; the two filing summaries are made once a filing and hardly count."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckLine:
+    """One thing that was looked at."""
+
+    ok: bool
+    what: str
+    text: str
+
+
+def check_experiment(project: Project, resolved: ResolvedExperiment) -> list[CheckLine]:
+    """Look at cards, risk profile, bundle, dates and models; every part is looked at, whatever the others say."""
+    experiment = resolved.experiment
+    looks: list[tuple[str, Callable[[], str]]] = [
+        ("cards", lambda: f"{len(load_cards(project))} read, placeholders and schemas known"),
+        ("risk profile", lambda: _profile_text(project, experiment.risk)),
+        ("bundle", lambda: _bundle_text(project, resolved)),
+        ("model", lambda: _model_text(project, resolved)),
+    ]
+    return [_looked(what, look) for what, look in looks]
+
+
+def estimate(project: Project, resolved: ResolvedExperiment) -> dict[str, Any]:
+    """`sessions`, `decisions`, `calls_estimated` (an upper bound) and `cost_usd` (None where nobody knows the price)."""
+    inputs = inputs_of_project(project, resolved)
+    markets = markets_of(inputs)
+    decisions = {symbol: decision_sessions(inputs, market) for symbol, market in markets.items()}
+    calls = sum(_calls_of_symbol(inputs, symbol, sessions) for symbol, sessions in decisions.items())
+    return {
+        "sessions": len(inputs.bundle.calendar.sessions(inputs.experiment.start, inputs.experiment.end)),
+        "decisions": sum(len(sessions) for sessions in decisions.values()),
+        "calls_estimated": calls if inputs.experiment.agents_enabled else 0,
+        "cost_usd": 0.0 if all(is_local(name) for name in inputs.models.values()) or not inputs.experiment.agents_enabled else None,
+    }
+
+
+def render_prompts(project: Project, resolved: ResolvedExperiment, agent: str, session: date, symbol: str) -> list[ModelRequest]:
+    """The requests that `agent` would make at `session` for `symbol`, in the order of purpose and position.
+
+    The run is walked up to the session in memory. Answers that other agents or earlier sessions need come from the project's
+    recordings where they are there, else from the rule-based analyst. Raises UsageError or DataError for an unknown
+    symbol or a session without a decision.
+    """
+    experiment = resolved.experiment
+    if symbol not in experiment.symbols:
+        raise UsageError(
+            ErrorCode.SYMBOL_UNKNOWN, f"the experiment has no symbol {symbol}", remedy=did_you_mean(symbol, experiment.symbols)
+        )
+    if not experiment.start <= session <= experiment.end:
+        raise UsageError(
+            ErrorCode.DATES_OUTSIDE, f"session={session} is outside {experiment.start}..{experiment.end}", remedy="Name one inside."
+        )
+    shortened = experiment.model_copy(update={"symbols": (symbol,), "end": session})
+    inputs = inputs_of_project(project, replace(resolved, experiment=shortened))
+    markets = markets_of(inputs)
+    if session not in decision_sessions(inputs, markets[symbol]):
+        raise DataError(
+            ErrorCode.DECISION_NOT_FOUND,
+            "no decision is made on that session",
+            session=session,
+            symbol=symbol,
+            remedy="It is no exchange session, the symbol has no bar, or it lies in the warm-up.",
+        )
+    model = _PreviewModel(project, wanted=(agent, session.isoformat()))
+    with LoopThread() as loop:
+        run_agents(inputs, markets=markets, model=model, loop=loop, sink=MemorySink(), progress=NoProgress())
+    return sorted(model.wanted_requests, key=lambda request: (request.purpose, request.position))
+
+
+class _PreviewModel:
+    """Answers from the project's recordings, else by rules, and keeps the requests that are wanted."""
+
+    def __init__(self, project: Project, *, wanted: tuple[str, str]) -> None:
+        self._rules: ChatModel = RulesAnalyst()
+        self._store = RecordingStore.open(project.shared_recordings, readonly=True) if project.shared_recordings.is_file() else None
+        self._wanted = wanted
+        self.wanted_requests: list[ModelRequest] = []
+
+    async def answer(self, request: ModelRequest) -> ModelReply:
+        """A recorded answer, else that of the rule-based analyst."""
+        if (request.agent, request.session) == self._wanted:
+            self.wanted_requests.append(request)
+        recorded = self._store.get(request, answers_only=True) if self._store is not None else None
+        return recorded or await self._rules.answer(request)
+
+
+def _looked(what: str, look: Callable[[], str]) -> CheckLine:
+    try:
+        return CheckLine(True, what, look())
+    except TradinggroupError as error:
+        return CheckLine(False, what, str(error))
+
+
+def _profile_text(project: Project, name: str) -> str:
+    profile_of(project, name)
+    return f"{name}, limits and styles valid"
+
+
+def _bundle_text(project: Project, resolved: ResolvedExperiment) -> str:
+    bundle = open_bundle(project, resolved.experiment.bundle)
+    check_against_bundle(resolved.experiment, bundle)
+    unsafe = ", levels know of later splits and dividends: prompts show fractions only" if bundle.levels_unsafe else ""
+    return f"{bundle.name}@{bundle.id} {bundle.first_session}..{bundle.last_session}, {bundle.basis}{unsafe}"
+
+
+def _model_text(project: Project, resolved: ResolvedExperiment) -> str:
+    names = sorted({card.model or resolved.experiment.model for card in load_cards(project).values()})
+    for name in names:
+        check_model(name)
+    return ", ".join(f"{name} (no LLM)" if is_local(name) else name for name in names)
+
+
+def _calls_of_symbol(inputs: RunInputs, symbol: str, sessions: list[date]) -> int:
+    calendar, k = inputs.bundle.calendar, inputs.experiment.agents.news_sentiment.k
+    calls = 0
+    for place, session in enumerate(sessions):
+        previous = sessions[place - 1] if place else calendar.previous_session(session)
+        view = inputs.bundle.view(calendar.close_at(session), derived_text=inputs.experiment.derived_text)
+        items = min(k, len(view.news(symbol, calendar.close_at(previous))))
+        calls += CALLS_WITHOUT_NEWS + (items + 1 if items else 0)
+    return calls

@@ -1,0 +1,110 @@
+"""What a run amounts to, computed from its own rows: metrics, baselines, forecasts, holds. These are the header's figures.
+
+Everything is read back from the files of the folder, so that a reader of the files gets the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from tradinggroup.backtest.baselines.rules import Costs
+from tradinggroup.backtest.baselines.runner import AgentRows, BaselineReport, BaselineSettings, closes_of, run_baselines
+from tradinggroup.backtest.market import SymbolMarket
+from tradinggroup.backtest.metrics import metrics_by_symbol
+from tradinggroup.models.gateway import CallStatistics
+from tradinggroup.models.registry import is_local
+from tradinggroup.reflection.scores import forecast_scores
+from tradinggroup.risk.costs import Commission
+from tradinggroup.runs.folder import RunFolder
+from tradinggroup.runs.inputs import RunInputs
+from tradinggroup.runs.summary import HOLD_KINDS
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+def call_figures(inputs: RunInputs, statistics: CallStatistics) -> dict[str, Any]:
+    """`calls`, `tokens`, `cost_usd` and the models that answered. A bill that nobody knows is None, never zero."""
+    by_agent = {
+        agent: {
+            "calls": calls.calls,
+            "failed": calls.failed,
+            "prompt_tokens": calls.prompt_tokens,
+            "completion_tokens": calls.completion_tokens,
+        }
+        for agent, calls in statistics.by_agent.items()
+    }
+    asks_server = not all(is_local(name) for name in inputs.models.values())
+    return {
+        "calls": {
+            "total": statistics.total,
+            "recorded": statistics.recorded,
+            "live": statistics.live,
+            "failed": statistics.failed,
+            "by_agent": by_agent,
+        },
+        "models_returned": list(statistics.models_returned),
+        "cost_usd": None if asks_server and statistics.total else 0.0,
+    }
+
+
+def hold_figures(run: RunFolder) -> dict[str, int]:
+    """Decision lines without an order, by kind of hold."""
+    kinds = [line["hold_kind"] for line in run.decisions()]
+    return {kind: kinds.count(kind) for kind in HOLD_KINDS}
+
+
+def result_figures(inputs: RunInputs, run: RunFolder, *, markets: Mapping[str, SymbolMarket]) -> tuple[dict[str, Any], BaselineReport]:
+    """The figures of a run that reached its end, and its baselines for their files."""
+    rate = inputs.experiment.cash_rate_per_year
+    agents = _agent_rows(run, inputs.experiment.symbols) if inputs.experiment.agents_enabled else None
+    report = run_baselines(
+        inputs.experiment.baselines,
+        markets,
+        closes={symbol: closes_of(inputs.bundle, symbol) for symbol in markets},
+        settings=_baseline_settings(inputs),
+        agents=agents,
+    )
+    baselines = {
+        name: _plain(metrics_by_symbol(result.equity, result.fills, cash_rate_per_year=rate))
+        for name, result in report.results.items()
+        if result.reason is None
+    }
+    metrics = _plain(metrics_by_symbol(agents.equity, agents.fills, cash_rate_per_year=rate)) if agents is not None else {}
+    figures = {
+        "holds": hold_figures(run),
+        "metrics": metrics,
+        "baselines": baselines,
+        "baselines_missing": {name: result.reason for name, result in report.results.items() if result.reason is not None},
+        "random": {"draws": report.random_draws or 0, "agents_percentile": report.agents_percentile},
+        "forecasts": forecast_scores(run.outcomes()),
+    }
+    return figures, report
+
+
+def _baseline_settings(inputs: RunInputs) -> BaselineSettings:
+    experiment = inputs.experiment
+    return BaselineSettings(
+        cash_usd=experiment.cash_usd,
+        costs=Costs(Commission(**experiment.costs.model_dump()), experiment.gap_buffer_fraction),
+        cash_rate_per_year=experiment.cash_rate_per_year,
+        seed=experiment.seed,
+        random_draws=experiment.random_draws,
+    )
+
+
+def _agent_rows(run: RunFolder, symbols: Sequence[str]) -> AgentRows:
+    return AgentRows(equity=_by_symbol(run.equity(), symbols), fills=_by_symbol(run.fills(), symbols))
+
+
+def _by_symbol(rows: Rows, symbols: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+    """Rows of each symbol, with sessions as dates."""
+    found: dict[str, list[dict[str, Any]]] = {symbol: [] for symbol in symbols}
+    for row in rows:
+        found[row["symbol"]].append({**row, "session": date.fromisoformat(row["session"])})
+    return found
+
+
+def _plain(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    return {symbol: each.to_plain() for symbol, each in metrics.items()}

@@ -1,0 +1,66 @@
+"""Verify a run: execute it again from its own recordings, with the network refused, and compare byte for byte."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from tradinggroup.clock import iso_utc, utc_now
+from tradinggroup.errors import DataError, ErrorCode
+from tradinggroup.models.network import refuse_network
+from tradinggroup.models.recordings import RecordingStore
+from tradinggroup.project import Project
+from tradinggroup.runs.compare import VerifyResult, compare_runs
+from tradinggroup.runs.execution import Execution
+from tradinggroup.runs.folder import RunFolder
+from tradinggroup.runs.inputs import inputs_of_run
+from tradinggroup.runs.progress import NoProgress, Progress
+from tradinggroup.runs.writer import RunWriter, append_check
+
+
+def verify_run(project: Project, run: RunFolder, progress: Progress | None = None) -> VerifyResult:
+    """Whether the run comes out the same, and the first line that does not; appended to the run's `checks.jsonl`.
+
+    Raises DataError where the run did not end, or its bundle or a recording is missing.
+    """
+    if run.status not in ("success", "invalid"):
+        raise DataError(
+            ErrorCode.RUN_INVALID,
+            f"run {run.run_id} did not end (status {run.status})",
+            remedy=f"Go on with: tradinggroup backtest --resume {run.run_id}.",
+        )
+    inputs = inputs_of_run(project, run)
+    with tempfile.TemporaryDirectory(prefix="tradinggroup-verify-") as folder, refuse_network():
+        header = {**run.header, "status": "running", "finished_at": None}
+        writer = RunWriter.create(
+            Path(folder),
+            experiment=inputs.experiment.name,
+            identity=run.run_id.encode(),
+            started_at=utc_now(),
+            symbols=inputs.experiment.symbols,
+            sources=inputs.sources,
+        )
+        writer.write_header(header)
+        again = Execution(
+            inputs=inputs,
+            writer=writer,
+            header=header,
+            run_store=RecordingStore.open(run.recordings, readonly=True),
+            shared_store=None,
+            mode="replay",
+            progress=progress or NoProgress(),
+        ).run()
+        result = compare_runs(run.path, again.path)
+    append_check(run.path, _check_line(result))
+    return result
+
+
+def _check_line(result: VerifyResult) -> dict[str, object]:
+    return {
+        "check": "verify",
+        "at": iso_utc(utc_now()),
+        "ok": result.equal,
+        "file": result.file,
+        "line": result.line,
+        "field": result.field,
+    }
