@@ -12,7 +12,7 @@ import pytest
 from tests.cli.conftest import Run
 from tradinggroup.cli import main as entry
 from tradinggroup.cli import runs as runs_command
-from tradinggroup.cli.main import as_known_error, interrupted_line, run
+from tradinggroup.cli.main import as_known_error, notes_of, run
 from tradinggroup.errors import BudgetError, DataError, ErrorCode, ProviderError, UsageError
 
 WRONG_LINES = [
@@ -116,4 +116,9 @@ def test_a_closed_pipe_ends_quietly(project_folder: Path) -> None:
 def test_usage_errors_of_the_parser_become_ours() -> None:
     assert run(["--version"]) == 0
     assert as_known_error(RuntimeError("x")).code is ErrorCode.INTERNAL
-    assert interrupted_line(KeyboardInterrupt()) == "interrupted"
+
+
+def test_notes_on_errors_of_others_are_theirs() -> None:
+    for problem, expected in ((KeyboardInterrupt(), ["here"]), (DataError(ErrorCode.RUN_INVALID, "x"), ["here"]), (ValueError(), [])):
+        problem.add_note("here")
+        assert notes_of(problem) == expected

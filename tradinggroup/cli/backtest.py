@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from tradinggroup.cli.check import show_check
 from tradinggroup.cli.options import JsonOption, Overrides, setting_options
-from tradinggroup.cli.output import emit_json, narrate, only_json_on_stdout, project_of, saved
-from tradinggroup.cli.progress import make_progress
+from tradinggroup.cli.output import emit_json, narrate, only_json_on_stdout, project_of, saved, shown_path
+from tradinggroup.cli.progress import BarProgress, PlainProgress, make_progress
 from tradinggroup.errors import ErrorCode, UsageError
 
 if TYPE_CHECKING:
@@ -63,12 +66,9 @@ def command(
     from tradinggroup.runs.execute import RunOptions, run_experiment
 
     arguments = {"experiment": experiment, **resolved.arguments}
-    progress = make_progress()
-    try:
-        with only_json_on_stdout(as_json):
-            run = run_experiment(project, resolved, RunOptions(calls=calls, note=note, arguments=arguments), progress)
-    finally:
-        progress.finish()
+    options = RunOptions(calls=calls, note=note, arguments=arguments)
+    with only_json_on_stdout(as_json), _shown() as progress, _says_how_to_go_on(project):
+        run = run_experiment(project, resolved, options, progress)
     return _finish(run, as_json=as_json)
 
 
@@ -95,12 +95,33 @@ def _resumed(project: Project, name: str, calls: Literal["record", "replay", "re
 
     run = find_run(project, name)
     narrate(f"resume {run.name}: status {run.status}")
+    with only_json_on_stdout(as_json), _shown() as progress, _says_how_to_go_on(project, run.path):
+        return resume_run(project, run, RunOptions(calls=calls), progress)
+
+
+@contextlib.contextmanager
+def _shown() -> Iterator[BarProgress | PlainProgress]:
     progress = make_progress()
     try:
-        with only_json_on_stdout(as_json):
-            return resume_run(project, run, RunOptions(calls=calls), progress)
+        yield progress
     finally:
         progress.finish()
+
+
+@contextlib.contextmanager
+def _says_how_to_go_on(project: Project, folder: Path | None = None) -> Iterator[None]:
+    """Whatever ends the run early carries a note with its folder: `folder`, or the one that was made meanwhile."""
+    from tradinggroup.runs.locate import run_folders
+
+    before = set(run_folders(project))
+    try:
+        yield
+    except BaseException as error:
+        made = folder or next((path for path in reversed(run_folders(project)) if path not in before), None)
+        if made is not None:
+            name = made.name.rpartition("-")[2]
+            error.add_note(f"the run folder stays readable: {shown_path(made)}; go on with: tradinggroup backtest --resume {name}")
+        raise
 
 
 def _finish(run: RunFolder, *, as_json: bool) -> None:

@@ -53,7 +53,7 @@ def run(arguments: Sequence[str]) -> int:
     except typer.Exit as stop:
         return stop.exit_code
     except KeyboardInterrupt as interrupt:
-        _complain(interrupted_line(interrupt))
+        _complain("; ".join(["interrupted", *notes_of(interrupt)]))
         return INTERRUPTED
     except BrokenPipeError:
         # The reader went away (`| head`); a closed stdout must not be flushed again at exit.
@@ -61,7 +61,7 @@ def run(arguments: Sequence[str]) -> int:
         return 1
     except Exception as problem:
         error = as_known_error(problem)
-        _complain(error.render())
+        _complain("\n".join([error.render(), *notes_of(problem)]))
         if os.environ.get(DEBUG_VARIABLE):
             import traceback
 
@@ -132,12 +132,10 @@ def _usage(problem: typer.TyperException) -> UsageError:
     return UsageError(ErrorCode.USAGE, text[:1].lower() + text[1:], remedy=f"See: {name} --help.")
 
 
-def interrupted_line(interrupt: KeyboardInterrupt) -> str:
-    """One line; where the interrupt carries the folder of a run, with how to go on."""
-    folder = getattr(interrupt, "run_folder", None)
-    if folder is None:
-        return "interrupted"
-    return f"interrupted; the run folder stays readable: {folder}. Go on with: {PROGRAM} backtest --resume {folder.name}"
+def notes_of(problem: BaseException) -> list[str]:
+    """What was added on the way up: for a run that ended early, where its folder is and how to go on."""
+    is_ours = isinstance(problem, TradinggroupError | KeyboardInterrupt)
+    return [note for note in getattr(problem, "__notes__", ()) if is_ours]
 
 
 def _complain(line: str) -> None:

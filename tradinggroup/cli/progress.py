@@ -22,21 +22,21 @@ def make_progress() -> BarProgress | PlainProgress:
 
 
 class PlainProgress:
-    """A line now and then, for logs and pipes: ` 63 %  150 of 250  0:08 left`."""
+    """A line now and then, for logs and pipes: `demo  63 %  150 of 250  0:08 left`."""
 
     def __init__(self, *, interval_seconds: float = PLAIN_INTERVAL_SECONDS) -> None:
         self._interval_seconds = interval_seconds
         self._lock = Lock()
+        self._title = ""
         self._total = 0
         self._done = 0
         self._started_seconds = self._shown_seconds = monotonic_seconds()
 
     def start(self, total: int, title: str) -> None:
-        """Say what begins."""
+        """Begin to count; the command has said already what runs."""
         with self._lock:
-            self._total, self._done = total, 0
+            self._total, self._done, self._title = total, 0, title
             self._started_seconds = self._shown_seconds = monotonic_seconds()
-            self._write(title)
 
     def advance(self, count: int = 1) -> None:
         """Count, and write a line if the last one is old enough."""
@@ -58,7 +58,7 @@ class PlainProgress:
     def _line(self, now: float) -> str:
         left_seconds = (now - self._started_seconds) / self._done * max(0, self._total - self._done) if self._done else 0.0
         share = min(100, self._done * 100 // self._total)
-        return f"{share:3d} %  {self._done} of {self._total}  {clock_text(left_seconds)} left"
+        return f"{self._title} {share:3d} %  {self._done} of {self._total}  {clock_text(left_seconds)} left"
 
     @staticmethod
     def _write(text: str) -> None:
