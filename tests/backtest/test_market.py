@@ -31,19 +31,6 @@ def test_the_window_is_inside_the_calendar_bounds(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("basis", "kinds"),
-    [
-        (PriceBasis.AS_TRADED, [ActionKind.SPLIT, ActionKind.DIVIDEND]),
-        (PriceBasis.SPLIT_ADJUSTED, [ActionKind.DIVIDEND]),
-        (PriceBasis.TOTAL_RETURN, []),
-    ],
-)
-def test_what_the_prices_hold_already_is_not_applied_again(tmp_path: Path, basis: PriceBasis, kinds: list[ActionKind]) -> None:
-    window = market_of(make_bundle(tmp_path, actions=ACTIONS, basis=basis), "AAA", date(2024, 2, 1), date(2024, 3, 1))
-    assert [action.kind for group in window.actions for action in group] == kinds
-
-
 def test_a_split_between_the_last_bar_and_the_window_rebases_the_mark(tmp_path: Path) -> None:
     frames = make_frames(actions=ACTIONS)
     halted = frames.prices["session"].between(date(2024, 2, 5), date(2024, 2, 7))

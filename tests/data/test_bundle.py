@@ -48,8 +48,29 @@ def test_the_hash_is_of_the_contents(tmp_path: Path) -> None:
     table = pq.read_table(first.folder / "news.parquet")
     pq.write_table(table, first.folder / "news.parquet", compression="none", row_group_size=7, use_dictionary=False)
     assert Bundle.open(first.folder).hash == first.hash
-    assert _write(tmp_path / "c", frames, basis=PriceBasis.TOTAL_RETURN).hash != first.hash
+    plain = replace(frames, actions=frames.actions.iloc[:0])
+    assert _write(tmp_path / "c", plain, basis=PriceBasis.TOTAL_RETURN).hash != _write(tmp_path / "e", plain).hash
     assert _write(tmp_path / "d", make_frames(symbols=("AAA", "BBB"), actions=ACTIONS, seed=1)).hash != first.hash
+
+
+@pytest.mark.parametrize(
+    ("basis", "kind", "refused"),
+    [
+        (PriceBasis.AS_TRADED, "split", False),
+        (PriceBasis.SPLIT_ADJUSTED, "split", True),
+        (PriceBasis.SPLIT_ADJUSTED, "dividend", False),
+        (PriceBasis.TOTAL_RETURN, "split", True),
+        (PriceBasis.TOTAL_RETURN, "dividend", True),
+    ],
+)
+def test_an_action_that_the_prices_carry_already_is_refused(tmp_path: Path, basis: PriceBasis, kind: str, *, refused: bool) -> None:
+    """Applied to such prices it would count twice: in features, in labels and in the account."""
+    frames = make_frames(actions=[("AAA", kind, date(2024, 2, 6), 2.0)])
+    if refused:
+        with pytest.raises(DataError, match=r"BUNDLE_INVALID.*inside already"):
+            _write(tmp_path / "x", frames, basis=basis)
+    else:
+        _write(tmp_path / "x", frames, basis=basis)
 
 
 def test_a_longer_bundle_keeps_the_hashes_of_past_months(tmp_path: Path) -> None:

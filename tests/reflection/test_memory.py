@@ -52,7 +52,14 @@ def _must(lesson: Lesson | None) -> Lesson:
     return lesson
 
 
-@pytest.mark.parametrize("agent", ["forecasting", "decision", "style_selection"])
+def test_style_history_starts_with_the_first_outcome() -> None:
+    """The style is balanced without a call on the first session only (spec 5)."""
+    memory = _memory(_decisions(3))
+    assert _ask(memory, "style_selection", 0) is None
+    assert len(_must(_ask(memory, "style_selection", 1)).outcome_ids) == 1
+
+
+@pytest.mark.parametrize("agent", ["forecasting", "decision"])
 def test_fewer_than_five_labelled_cases_teach_nothing(agent: str) -> None:
     memory = _memory(_forecasts(8) if agent == "forecasting" else _decisions(8))
     assert _ask(memory, agent, 4) is None

@@ -14,18 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from tradinggroup.data.bundle import Bundle
-from tradinggroup.data.records import ActionKind, Bar, CorporateAction, PriceBasis
+from tradinggroup.data.records import ActionKind, Bar, CorporateAction
 from tradinggroup.errors import DataError, ErrorCode
 
 Prices = npt.NDArray[np.float64]
-
-_APPLIED: dict[PriceBasis, tuple[ActionKind, ...]] = {
-    PriceBasis.AS_TRADED: (ActionKind.SPLIT, ActionKind.DIVIDEND),
-    PriceBasis.SPLIT_ADJUSTED: (ActionKind.DIVIDEND,),
-    PriceBasis.TOTAL_RETURN: (),
-}
-"""What is not already inside the prices of a basis."""
-
 
 @dataclass(frozen=True, slots=True)
 class SymbolMarket:
@@ -87,7 +79,6 @@ class SymbolMarket:
 def market_of(bundle: Bundle, symbol: str, start: date, end: date) -> SymbolMarket:
     """The window of `symbol` between two calendar days, both inclusive.
 
-    Splits and dividends that are inside the prices of the bundle's basis already are not applied again.
     Raises DataError DATES_OUTSIDE where no session lies between the days.
     """
     sessions = bundle.calendar.sessions(start, end)
@@ -108,7 +99,7 @@ def market_of(bundle: Bundle, symbol: str, start: date, end: date) -> SymbolMark
         symbol,
         sessions=sessions,
         bars=bars[len(before) :],
-        actions=[action for action in actions if action.kind in _APPLIED[bundle.basis]],
+        actions=actions,
         close_before_usd=before[-1].close_usd if before else None,
     )
 

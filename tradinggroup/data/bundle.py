@@ -19,7 +19,7 @@ from tradinggroup.data.bundle_format import FORMAT_VERSION, TABLES, BundleFrames
 from tradinggroup.data.bundle_hash import bundle_hash, month_hashes
 from tradinggroup.data.bundle_tables import tables_of
 from tradinggroup.data.calendar import DEFAULT_EXCHANGE, ExchangeCalendar
-from tradinggroup.data.records import PriceBasis
+from tradinggroup.data.records import ActionKind, PriceBasis
 from tradinggroup.data.symbol_data import SymbolData, load_symbol
 from tradinggroup.data.view import DerivedText, View
 from tradinggroup.errors import DataError, ErrorCode, did_you_mean
@@ -133,6 +133,9 @@ def write_bundle(
             ErrorCode.BUNDLE_EXISTS, f"{folder.name} is already there", folder=folder, remedy="Choose another name, or remove it yourself."
         )
     tables = tables_of(frames, exchange)
+    for kind in pc.unique(tables["actions"].column("kind")).to_pylist():
+        if basis.carries(ActionKind(kind)):
+            raise _invalid(folder, f"a {kind} beside prices of basis {basis.value}, which have it inside already")
     manifest = _manifest(tables, name=name, basis=basis, sources=sources, universe_note=universe_note, exchange=exchange)
     with _whole_folder(folder) as partial:
         for table_name, table in tables.items():

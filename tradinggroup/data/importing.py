@@ -20,7 +20,7 @@ from tradinggroup.data.derive_actions import derive_actions
 from tradinggroup.data.plain_lines import Place
 from tradinggroup.data.plain_prices import ActionRow, PriceFile, PriceRow, read_actions, read_prices
 from tradinggroup.data.plain_texts import read_filings, read_fundamentals, read_news
-from tradinggroup.data.records import ActionKind, PriceBasis
+from tradinggroup.data.records import PriceBasis
 from tradinggroup.errors import DataError, ErrorCode, UsageError, did_you_mean
 
 BUNDLE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -145,13 +145,10 @@ def _actions(folder: Path, prices: PriceFile, basis: PriceBasis) -> tuple[Action
     """The folder's own list inside the span of the prices, else derived. Prices that already carry an action get none of it again."""
     file = folder / "actions" / f"{prices.symbol}.csv"
     if not file.is_file():
-        return () if basis is PriceBasis.TOTAL_RETURN else derive_actions(prices)
+        return tuple(row for row in derive_actions(prices) if not basis.carries(row.kind))
     first, last = prices.rows[0].session, prices.rows[-1].session
     listed = tuple(row for row in read_actions(file, DEFAULT_EXCHANGE) if first <= row.ex_session <= last)
-    double = basis is PriceBasis.TOTAL_RETURN or (
-        basis is PriceBasis.SPLIT_ADJUSTED and any(row.kind is ActionKind.SPLIT for row in listed)
-    )
-    if listed and double:
+    if any(basis.carries(row.kind) for row in listed):
         raise Place(file, 0).refuse(
             f"these actions are in the prices already, whose basis is {basis.value}",
             remedy="Remove the file, or say --basis as_traded if the prices are as traded.",

@@ -12,6 +12,13 @@ from datetime import date, datetime
 from enum import StrEnum
 
 
+class ActionKind(StrEnum):
+    """A corporate action that changes what a share is, or pays cash to its holder."""
+
+    SPLIT = "split"
+    DIVIDEND = "dividend"
+
+
 class PriceBasis(StrEnum):
     """On which scale the prices of a bundle stand."""
 
@@ -24,12 +31,9 @@ class PriceBasis(StrEnum):
         """Whether a price level knows of later splits or dividends (design, Time 7)."""
         return self is not PriceBasis.AS_TRADED
 
-
-class ActionKind(StrEnum):
-    """A corporate action that changes what a share is, or pays cash to its holder."""
-
-    SPLIT = "split"
-    DIVIDEND = "dividend"
+    def carries(self, kind: ActionKind) -> bool:
+        """Whether prices of this basis have actions of `kind` inside already, so that applying one would count it twice."""
+        return self is PriceBasis.TOTAL_RETURN or (self is PriceBasis.SPLIT_ADJUSTED and kind is ActionKind.SPLIT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,9 +127,9 @@ class LessonMemory:
         return self._decision_lesson(decisions, session)
 
     def style_history(self, *, as_of: datetime, session: date, window_start: date) -> Lesson | None:
-        """How each style did on the sessions it was used, forced exits included; None with too few (spec 5)."""
+        """How each style did on the sessions it was used, forced exits included; None before the first outcome (spec 5)."""
         cases = in_window(self._decisions, as_of=as_of, session=session, window_start=window_start)
-        if len(cases) < self._settings.minimum_labelled:
+        if not cases:
             return None
         statistics = wording.style_statistics(cases)
         return self._lesson("style_selection", session, cases, statistics, text=wording.style_text(cases, statistics))
