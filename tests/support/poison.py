@@ -60,7 +60,15 @@ def _with_actions(bundle: Bundle, actions: pd.DataFrame, after: date) -> pd.Data
         for kind, day, ratio, cash in (("split", split_day, SPLIT_RATIO, None), ("dividend", dividend_day, None, 50.0)):
             moment = bundle.calendar.open_at(day)
             rows.append(
-                {"symbol": symbol, "kind": kind, "ex_session": day, "ratio": ratio, "cash_usd": cash, "event_at": moment, "known_at": moment}
+                {
+                    "symbol": symbol,
+                    "kind": kind,
+                    "ex_session": day,
+                    "ratio": ratio,
+                    "cash_usd": cash,
+                    "event_at": moment,
+                    "known_at": moment,
+                }
             )
     kept = actions[actions["known_at"] <= clock]
     added = pd.DataFrame(rows, columns=list(actions.columns))

@@ -1,0 +1,277 @@
+"""The invariants of the design, over the whole graph. Each has a planted fault beside it that it must find."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from tests.doubles import FunctionModel
+from tests.factories import make_bundle
+from tests.support.desk_runs import LineSink, demo_bundle, real_bundle, run_desk
+from tests.support.poison import poisoned
+from tradinggroup.backtest.sink import RowKind
+from tradinggroup.clock import parse_utc
+from tradinggroup.data.bundle import Bundle
+from tradinggroup.data.view import View
+from tradinggroup.models.answers import Decision, Forecast, NewsScore, ReportSummary, StyleChoice
+from tradinggroup.models.port import ModelReply, ModelRequest
+from tradinggroup.models.rules import RulesAnalyst
+
+UP_TO_THE_CLOCK = (RowKind.DECISION, RowKind.OUTCOME, RowKind.REFLECTION, RowKind.EQUITY)
+
+
+class KeepingRules(RulesAnalyst):
+    """The rule-based analyst, keeping what it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.requests: list[ModelRequest] = []
+
+    async def answer(self, request: ModelRequest) -> ModelReply:
+        self.requests.append(request)
+        return await super().answer(request)
+
+
+# -- 1. No record newer than the clock reaches a prompt ---------------------------------------------------------------
+
+
+def test_no_record_newer_than_the_clock_reaches_a_prompt() -> None:
+    """Every headline of the demo that a prompt quotes was known at the session's close."""
+    bundle, model = demo_bundle(), KeepingRules()
+    run_desk(bundle, start=date(2023, 1, 3), end=date(2023, 3, 31), model=model)
+    news = bundle.frames().news
+    first_known = {
+        (row.symbol, row.title): row.known_at for row in news[news["title"] != ""].sort_values("known_at", ascending=False).itertuples()
+    }
+    quoted = 0
+    for request in model.requests:
+        close = bundle.calendar.close_at(date.fromisoformat(request.session))
+        text = request.messages[-1].content
+        for (symbol, title), known_at in first_known.items():
+            if symbol == request.symbol and title in text:
+                quoted += 1
+                assert known_at <= close, (request.session, request.agent, title)
+    assert quoted > 300
+
+
+def test_every_decision_line_is_as_old_as_its_clock() -> None:
+    lines = run_desk(demo_bundle(), start=date(2023, 1, 3), end=date(2023, 6, 30)).rows[RowKind.DECISION]
+    assert len(lines) > 300
+    for line in lines:
+        assert parse_utc(line["newest_known_at"]) <= parse_utc(line["as_of"])
+        for item in line["news_sentiment"]["items"]:
+            assert parse_utc(item["known_at"]) <= parse_utc(line["as_of"])
+
+
+# -- 2. The future can be replaced without changing the past ----------------------------------------------------------
+
+
+def assert_same_past(bundle: Bundle, folder: Path, *, start: date, clock: date, end: date) -> None:
+    """Every line up to `clock` is the same bytes on `bundle` and on its copy with a poisoned future."""
+    honest = KeepingRules()
+    cheated = KeepingRules()
+    before = run_desk(bundle, start=start, end=end, model=honest)
+    after = run_desk(poisoned(bundle, after=clock, folder=folder), start=start, end=end, model=cheated)
+    for kind in UP_TO_THE_CLOCK:
+        assert before.file(kind, through=clock) == after.file(kind, through=clock), kind
+        assert before.file(kind, through=clock)
+        assert before.file(kind) != after.file(kind), "the poison must change what comes after"
+    assert _prompts(honest, clock) == _prompts(cheated, clock)
+
+
+def _prompts(model: KeepingRules, clock: date) -> list[str]:
+    return sorted(request.key for request in model.requests if date.fromisoformat(request.session) <= clock)
+
+
+@pytest.mark.parametrize("clock", [date(2023, 3, 15), date(2023, 6, 12)], ids=["march", "on the eve of the split"])
+def test_a_poisoned_future_changes_nothing_before_it_on_the_demo(tmp_path: Path, clock: date) -> None:
+    """As traded: a 7:1 split and a dividend are inserted after the clock, and every adjusted close is recomputed."""
+    assert_same_past(demo_bundle(), tmp_path / "demo", start=date(2023, 2, 1), clock=clock, end=date(2023, 7, 14))
+
+
+def test_a_poisoned_future_changes_nothing_before_it_on_real_data(shared_data: Path, tmp_path: Path) -> None:
+    """Real prices, news and filings of two symbols, over the weeks of an earnings report."""
+    bundle = real_bundle(shared_data, tmp_path, symbols=["TSLA", "MSFT"], start=date(2024, 11, 1), end=date(2025, 6, 30))
+    assert_same_past(bundle, tmp_path / "poisoned", start=date(2025, 3, 3), clock=date(2025, 4, 24), end=date(2025, 5, 30))
+
+
+def test_a_poisoned_future_changes_nothing_before_it_on_real_as_traded_prices(shared_data: Path, tmp_path: Path) -> None:
+    """Real splits inside: TSLA 5:1 in 2020, prices as traded, no news."""
+    bundle = real_bundle(
+        shared_data, tmp_path, symbols=["TSLA", "MSFT"], prices="table1/prices", start=date(2020, 5, 1), end=date(2020, 12, 31)
+    )
+    assert_same_past(bundle, tmp_path / "poisoned", start=date(2020, 7, 1), clock=date(2020, 9, 15), end=date(2020, 10, 30))
+
+
+def test_the_poison_test_finds_a_planted_leak(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A view that hands out tomorrow's news is found: the test above can fail."""
+    honest = View.news
+
+    def leaky(self: View, symbol: str, after: Any) -> Any:
+        tomorrow = self.calendar.close_at(self.calendar.next_session(self.session))
+        return honest(View(self._bundle, tomorrow), symbol, after)
+
+    monkeypatch.setattr(View, "news", leaky)
+    with pytest.raises(AssertionError):
+        assert_same_past(demo_bundle(), tmp_path / "demo", start=date(2023, 2, 1), clock=date(2023, 3, 15), end=date(2023, 4, 14))
+
+
+# -- 3. Serial and concurrent runs are identical ----------------------------------------------------------------------
+
+
+def all_files(sink: LineSink) -> dict[str, list[bytes]]:
+    return {kind.value: sink.file(kind) for kind in RowKind}
+
+
+def test_serial_and_concurrent_runs_are_identical() -> None:
+    window = {"start": date(2023, 5, 1), "end": date(2023, 7, 31)}
+    assert all_files(run_desk(demo_bundle(), schedule="serial", **window)) == all_files(
+        run_desk(demo_bundle(), schedule="run_ahead", **window)
+    )
+
+
+def test_answers_that_return_in_another_order_change_nothing() -> None:
+    """Delays depend on the request's content, so calls overtake each other in every way."""
+
+    def delay(request: ModelRequest) -> float:
+        return int(request.key[-2:], 16) / 255 * 0.004
+
+    window = {"start": date(2023, 5, 1), "end": date(2023, 5, 31)}
+    plain = run_desk(demo_bundle(), model=FunctionModel(answer_by_content), schedule="serial", **window)
+    mixed = run_desk(demo_bundle(), model=FunctionModel(answer_by_content, delay_seconds=delay), **window)
+    assert all_files(plain) == all_files(mixed)
+    assert plain.rows[RowKind.FILL], "the answers must trade, or there is nothing to compare"
+
+
+def answer_by_content(request: ModelRequest) -> Any:
+    """A valid answer drawn from the content of the request: wild, but the same whenever it is asked."""
+    digest = hashlib.sha256(request.content).digest()
+    share = digest[0] / 255
+    if request.schema is NewsScore:
+        return NewsScore(score=2 * share - 1, analysis="drawn")
+    if request.schema is ReportSummary:
+        return ReportSummary(indicators=[], guidance="", risks=[], opportunities=[], summary=f"drawn {digest[1]}")
+    if request.schema is Forecast:
+        return Forecast(p_up=share, p_down=(1 - share) / 2, p_sideways=(1 - share) / 2, reasoning="drawn")
+    if request.schema is StyleChoice:
+        return StyleChoice(style=("aggressive", "balanced", "conservative")[digest[2] % 3], confidence=share, reasoning="drawn")
+    return Decision(action=("buy", "hold", "sell")[digest[3] % 3], confidence=share, reasoning="drawn")
+
+
+# -- 7. A lesson is never visible before its outcome, and a visible lesson changes a later prompt -----------------------
+
+
+@pytest.fixture(scope="module")
+def with_reflections() -> tuple[LineSink, KeepingRules]:
+    model = KeepingRules()
+    return run_desk(demo_bundle(), start=date(2023, 1, 3), end=date(2023, 3, 31), model=model), model
+
+
+def test_a_lesson_is_never_older_than_its_outcomes_nor_used_before_it_is_known(with_reflections: tuple[LineSink, KeepingRules]) -> None:
+    sink, _ = with_reflections
+    outcomes = {row["outcome_id"]: row for row in sink.rows[RowKind.OUTCOME]}
+    lessons = {row["lesson_id"]: row for row in sink.rows[RowKind.REFLECTION]}
+    assert len(lessons) > 300
+    for lesson in lessons.values():
+        assert parse_utc(lesson["known_at"]) == max(parse_utc(outcomes[each]["known_at"]) for each in lesson["outcome_ids"])
+    used = 0
+    for line in sink.rows[RowKind.DECISION]:
+        for agent in ("forecasting", "style_selection", "decision"):
+            lesson_id = (line[agent] or {}).get("experience")
+            if lesson_id:
+                used += 1
+                assert lessons[lesson_id]["symbol"] == line["symbol"]
+                assert parse_utc(lessons[lesson_id]["known_at"]) <= parse_utc(line["as_of"])
+    assert used > 300
+
+
+def test_a_lesson_stands_in_front_of_a_later_prompt_and_changes_it(with_reflections: tuple[LineSink, KeepingRules]) -> None:
+    """The same run without reflections asks other things in forecasting and decision, and answers differently in the end."""
+    sink, asked = with_reflections
+    without_model = KeepingRules()
+    without = run_desk(demo_bundle(), start=date(2023, 1, 3), end=date(2023, 3, 31), model=without_model, without=("reflections",))
+    lessons = {row["lesson_id"]: row["text"] for row in sink.rows[RowKind.REFLECTION]}
+    for agent in ("forecasting", "decision"):
+        used = {(line["session"], line["symbol"]): line[agent]["experience"] for line in sink.rows[RowKind.DECISION] if line[agent]}
+        prompts = {(r.session, r.symbol): r.messages[-1].content for r in asked.requests if r.agent == agent}
+        bare = {(r.session, r.symbol): r.messages[-1].content for r in without_model.requests if r.agent == agent}
+        shown = {place: lessons[lesson_id] for place, lesson_id in used.items() if lesson_id}
+        assert len(shown) > 50
+        for place, text in shown.items():
+            first_line = text.splitlines()[0]
+            assert first_line in prompts[place]
+            assert place not in bare or first_line not in bare[place]
+        assert not any((line[agent] or {}).get("experience") for line in without.rows[RowKind.DECISION])
+    assert {row["agent"] for row in without.rows[RowKind.REFLECTION]} == {"style_selection"}
+    assert sink.file(RowKind.DECISION) != without.file(RowKind.DECISION)
+    changed = _forecasts_that_differ(sink, without)
+    assert changed > 20, "a lesson must change some later answers too"
+
+
+def _forecasts_that_differ(one: LineSink, other: LineSink) -> int:
+    def forecasts(sink: LineSink) -> dict[tuple[str, str], float]:
+        return {(line["session"], line["symbol"]): line["forecasting"]["p_up"] for line in sink.rows[RowKind.DECISION]}
+
+    left, right = forecasts(one), forecasts(other)
+    return sum(left[place] != right[place] for place in left)
+
+
+# -- What a prompt may show ---------------------------------------------------------------------------------------------
+
+
+def test_no_price_level_or_share_count_stands_in_a_trading_prompt(with_reflections: tuple[LineSink, KeepingRules]) -> None:
+    """The default cards show fractions everywhere, so that a level that knows of later splits can't reach a prompt (design 4.7)."""
+    sink, asked = with_reflections
+    levels: dict[tuple[str, str], set[str]] = {}
+    for line in sink.rows[RowKind.DECISION]:
+        account = line["sizing"]["account"]
+        numbers = [account["close_usd"], account["cash_usd"], account["equity_usd"], account["average_cost_usd"], account["shares"]]
+        levels[line["session"], line["symbol"]] = {text for number in numbers if number for text in _spellings(number)}
+    checked = 0
+    for request in asked.requests:
+        if request.agent in ("forecasting", "style_selection", "decision"):
+            shown = set(re.findall(r"\d[\d,]*(?:\.\d+)?", request.messages[-1].content))
+            checked += 1
+            assert not shown & levels[request.session, request.symbol], (request.session, request.agent)
+    assert checked > 300
+
+
+def _spellings(number: float) -> set[str]:
+    """How a level of some size could be printed; small whole numbers mean too many other things."""
+    return {f"{number:.2f}", f"{number:,.2f}", repr(number), *({f"{number:.0f}", f"{number:,.0f}"} if number >= 1000 else set())}
+
+
+# -- A symbol without bars, and the order of rows ----------------------------------------------------------------------
+
+
+def test_a_session_without_a_bar_has_no_decision_but_an_equity_row() -> None:
+    """TRWK was halted on 2023-09-13 in the demo."""
+    sink = run_desk(demo_bundle(), start=date(2023, 8, 1), end=date(2023, 9, 29), symbols=("TRWK",))
+    halted = "2023-09-13"
+    assert halted not in {line["session"] for line in sink.rows[RowKind.DECISION]}
+    assert halted not in {str(row["session"]) for row in sink.rows[RowKind.ORDER]}
+    equity = {str(row["session"]): row for row in sink.rows[RowKind.EQUITY]}
+    assert equity[halted]["close_usd"] == equity["2023-09-12"]["close_usd"]
+    assert equity[halted]["shares"] == equity["2023-09-12"]["shares"]
+    unlabelled = [row for row in sink.rows[RowKind.OUTCOME] if row["decision_session"] == "2023-09-12"]
+    assert {row["reason"] for row in unlabelled} == {"no_bar"}
+
+
+def test_warm_up_sessions_have_no_decision(tmp_path: Path) -> None:
+    """A first decision needs 21 closes; the account waits in cash until then."""
+    bundle = make_bundle(tmp_path, sessions=60)
+    sink = run_desk(bundle, start=bundle.first_session, end=bundle.last_session)
+    sessions = bundle.calendar.sessions(bundle.first_session, bundle.last_session)
+    assert sink.rows[RowKind.DECISION][0]["session"] == sessions[20].isoformat()
+    assert len(sink.rows[RowKind.EQUITY]) == 60
+
+
+def test_decision_lines_are_plain_json() -> None:
+    for line in run_desk(demo_bundle(), start=date(2023, 6, 1), end=date(2023, 6, 15)).file(RowKind.DECISION):
+        assert orjson.loads(line)["hold_kind"] in (None, "model", "unreadable", "provider", "budget", "risk")
