@@ -118,7 +118,9 @@ def test_usage_errors_of_the_parser_become_ours() -> None:
     assert as_known_error(RuntimeError("x")).code is ErrorCode.INTERNAL
 
 
-def test_notes_on_errors_of_others_are_theirs() -> None:
-    for problem, expected in ((KeyboardInterrupt(), ["here"]), (DataError(ErrorCode.RUN_INVALID, "x"), ["here"]), (ValueError(), [])):
-        problem.add_note("here")
-        assert notes_of(problem) == expected
+def test_notes_of_libraries_are_not_shown() -> None:
+    problem = DataError(ErrorCode.RUN_INVALID, "x")
+    problem.add_note("During task with name 'decision'")
+    problem.add_note("the run folder stays readable: here")
+    assert notes_of(problem) == ["the run folder stays readable: here"]
+    assert notes_of(KeyboardInterrupt()) == []

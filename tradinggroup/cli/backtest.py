@@ -13,7 +13,7 @@ from tradinggroup.cli.check import show_check
 from tradinggroup.cli.options import JsonOption, Overrides, setting_options
 from tradinggroup.cli.output import emit_json, narrate, only_json_on_stdout, project_of, saved, shown_path
 from tradinggroup.cli.progress import BarProgress, PlainProgress, make_progress
-from tradinggroup.errors import ErrorCode, UsageError
+from tradinggroup.errors import BudgetError, ErrorCode, ProviderError, UsageError
 
 if TYPE_CHECKING:
     from tradinggroup.project import Project
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 EXAMPLE = 'tradinggroup backtest backtests/demo.toml --note "first look"'
 EXIT_CODES = {"success": 0, "invalid": 1, "budget": 4, "provider": 5, "interrupted": 130}
+NOTE = "the run folder stays readable"
 
 ExperimentOrNone = Annotated[
     str | None, typer.Argument(metavar="EXPERIMENT", help="An experiment: a file, or a name in backtests/. None with --resume.")
@@ -110,17 +111,20 @@ def _shown() -> Iterator[BarProgress | PlainProgress]:
 
 @contextlib.contextmanager
 def _says_how_to_go_on(project: Project, folder: Path | None = None) -> Iterator[None]:
-    """Whatever ends the run early carries a note with its folder: `folder`, or the one that was made meanwhile."""
+    """What ends a run early carries a note with its folder: the one made meanwhile, or that of a resumed run, `folder`."""
     from tradinggroup.runs.locate import run_folders
 
     before = set(run_folders(project))
+    told: type[BaseException] | tuple[type[BaseException], ...] = BaseException
+    if folder is not None:
+        told = (KeyboardInterrupt, BudgetError, ProviderError)
     try:
         yield
-    except BaseException as error:
+    except told as error:
         made = folder or next((path for path in reversed(run_folders(project)) if path not in before), None)
         if made is not None:
             name = made.name.rpartition("-")[2]
-            error.add_note(f"the run folder stays readable: {shown_path(made)}; go on with: tradinggroup backtest --resume {name}")
+            error.add_note(f"{NOTE}: {shown_path(made)}; go on with: tradinggroup backtest --resume {name}")
         raise
 
 

@@ -133,9 +133,8 @@ def _usage(problem: typer.TyperException) -> UsageError:
 
 
 def notes_of(problem: BaseException) -> list[str]:
-    """What was added on the way up: for a run that ended early, where its folder is and how to go on."""
-    is_ours = isinstance(problem, TradinggroupError | KeyboardInterrupt)
-    return [note for note in getattr(problem, "__notes__", ()) if is_ours]
+    """Where the folder of a run that ended early is, and how to go on; libraries add notes of their own, which stay out."""
+    return [note for note in getattr(problem, "__notes__", ()) if note.startswith(backtest.NOTE)]
 
 
 def _complain(line: str) -> None:

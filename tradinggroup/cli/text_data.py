@@ -32,7 +32,7 @@ def bundle_facts(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def text_bundles(facts: Iterable[Mapping[str, Any]]) -> str:
-    """A block of two lines for each bundle; a bundle that cannot be read says so."""
+    """A few lines for each bundle; a bundle that cannot be read says so."""
     return "\n".join(_bundle_text(bundle) for bundle in facts)
 
 
@@ -43,8 +43,8 @@ def text_summary(summary: Mapping[str, Any]) -> str:
         ("span", f"{summary['first_session']}..{summary['last_session']}, {summary['sessions']:,} sessions of {summary['exchange']}"),
         ("prices", f"{summary['basis']}{_levels(summary)}"),
         ("universe", str(summary["universe_note"])),
-        ("rows", _rows(summary["rows"])),
     ]
+    rows += [("rows" if not place else "", line) for place, line in enumerate(textwrap.wrap(_rows(summary["rows"]), WIDTH - 10))]
     lines = [table(rows), "", table([_SYMBOL_HEADS, *(_symbol_row(symbol, summary) for symbol in summary["symbols"])]), ""]
     left_out = [line for line in summary["left_out"] if line["count"]]
     lines += [f"left out  {line['count']:,} {line['what']}: {line['reason']}" for line in left_out] or ["left out  nothing"]
@@ -71,7 +71,8 @@ def _bundle_text(facts: Mapping[str, Any]) -> str:
         return f"{facts['name']}\n  unusable: {facts['problem']}"
     symbols = ",".join(facts["symbols"]) if len(facts["symbols"]) <= 8 else f"{len(facts['symbols'])} symbols"
     head = f"{facts['name']}  {facts['id']}  {symbols}  {facts['first_session']}..{facts['last_session']}"
-    return f"{head}\n  {facts['basis']}{_levels(facts)}; {_rows(facts['rows'])}"
+    below = f"{facts['basis']}{_levels(facts)}; {_rows(facts['rows'])}"
+    return "\n".join([head, *textwrap.wrap(below, WIDTH, initial_indent="  ", subsequent_indent="  ")])
 
 
 def _levels(facts: Mapping[str, Any]) -> str:

@@ -47,6 +47,21 @@ def command(context: typer.Context, run: RunArgument = "latest", *, as_json: Jso
 def text_verify(result: VerifyResult) -> str:
     """What was compared, and the first difference where there is one."""
     if result.equal:
-        return "\n".join([*(f"equal    {name}" for name in result.compared), "verified: every byte is the same"])
+        return "\n".join([*(f"equal    {_compared(name)}" for name in result.compared), "verified: the run comes out the same"])
     where = f"{result.file} line {result.line}" if result.line else f"{result.file}"
-    return f"differs  {where}\n  run    {result.expected}\n  again  {result.found}"
+    field = f", {result.field}" if result.field else ""
+    expected, found = result.expected or "", result.found or ""
+    pairs = enumerate(zip(expected, found, strict=False))
+    same = next((place for place, (old, new) in pairs if old != new), min(len(expected), len(found)))
+    return f"differs  {where}{field}\n  run    {_around(expected, same)}\n  again  {_around(found, same)}"
+
+
+def _around(text: str, position: int) -> str:
+    """The part of a line that fits beside its name, from a little before `position` on."""
+    start = max(0, position - 30)
+    part = text[start : start + 66]
+    return f"{'...' if start else ''}{part}{'...' if start + len(part) < len(text) else ''}"
+
+
+def _compared(name: str) -> str:
+    return f"{name} (metrics, baselines, holds, forecasts)" if name == "run.json" else f"{name} (every byte)"
