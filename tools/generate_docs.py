@@ -110,11 +110,19 @@ def graph() -> str:
     )
 
 
+def command_line() -> str:
+    """Every command with its options and an example, made from the commands."""
+    from tradinggroup.cli.reference import render_cli_reference
+
+    return f"{MADE_BY}\n\n{render_cli_reference()}"
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "reason-codes.md": reason_codes,
     "settings.md": settings_reference,
     "run-folder-columns.md": run_folder_columns,
     "graph.md": graph,
+    "cli.md": command_line,
 }
 
 

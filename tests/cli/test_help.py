@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -92,8 +93,10 @@ def test_a_group_without_a_command_prints_its_help(tg: Run, words: list[str]) ->
     assert result.out == tg(*words, "--help").out
 
 
-def test_the_reference_has_every_command_and_option() -> None:
+def test_the_reference_has_every_command_and_option(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = render_cli_reference()
+    assert (repository / "docs" / "cli.md").read_text(encoding="utf-8").endswith(page)
+    monkeypatch.setenv("COLUMNS", "40")
     for command, context in all_commands():
         assert f"\n## {context.command_path}\n" in page
         assert all(option in page for parameter in command.params for option in parameter.opts if option.startswith("-"))

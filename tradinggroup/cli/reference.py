@@ -9,9 +9,11 @@ import typer
 from tradinggroup.cli.framework import CONTEXT, Command, leaves
 from tradinggroup.cli.main import PROGRAM, build
 
+WIDTH = 78
+"""Of the page, whatever terminal it is made in; what help has on a terminal of 80 columns or more."""
 INTRODUCTION = """# Command line
 
-Made from the commands by `make docs`; do not edit by hand. `tradinggroup VERB --help` prints the same.
+`tradinggroup VERB --help` prints the same.
 
 Results go to stdout, narration and progress to stderr. With `--json`, stdout holds one object only. Exit codes: 0 success,
 1 finished but a check failed or the run is invalid, 2 usage or configuration, 3 data or recording missing or unusable,
@@ -29,7 +31,7 @@ def render_cli_reference() -> str:
 def all_commands() -> list[tuple[Command, Any]]:
     """Every command with a context that knows its full name, in the order of the help."""
     group = build()
-    context = typer.Context(group, info_name=PROGRAM, **CONTEXT)
+    context = typer.Context(group, info_name=PROGRAM, terminal_width=WIDTH, **CONTEXT)
     return leaves(group, context)
 
 
