@@ -27,22 +27,37 @@ def generator(repository: Path) -> ModuleType:
 def test_committed_pages_equal_what_the_code_says(generator: ModuleType, repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert generator.main(["--check"]) == 0, capsys.readouterr().err
     for name, page in generator.PAGES.items():
-        assert (repository / "docs" / name).read_text(encoding="utf-8") == page()
+        assert (repository / name).read_text(encoding="utf-8") == page()
 
 
 def test_check_finds_a_stale_page_and_a_missing_one(
     generator: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(generator, "DOCS", tmp_path)
+    monkeypatch.setattr(generator, "ROOT", tmp_path)
+    (tmp_path / "docs").mkdir()
+    for name, (block, _) in generator.BLOCKS.items():
+        (tmp_path / name).write_text(f"by hand\n<!-- generated: {block} -->\n<!-- end -->\nby hand\n", encoding="utf-8")
     assert generator.main([]) == 0
     assert generator.main(["--check"]) == 0
-    (tmp_path / "settings.md").write_text("old", encoding="utf-8")
-    (tmp_path / "reason-codes.md").unlink()
+    readme = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert readme.startswith("by hand\n")
+    assert "forecasting --> label_decision" in readme
+    assert readme.endswith("<!-- end -->\nby hand\n")
+    (tmp_path / "docs/settings.md").write_text("old", encoding="utf-8")
+    (tmp_path / "docs/reason-codes.md").unlink()
+    (tmp_path / "README.md").write_text(readme.replace("risk_intercept", "nothing"), encoding="utf-8")
     assert generator.main(["--check"]) == 1
     error = capsys.readouterr().err
     assert "docs/settings.md differs" in error
     assert "docs/reason-codes.md differs" in error
-    assert (tmp_path / "settings.md").read_text(encoding="utf-8") == "old"
+    assert "README.md differs" in error
+    assert (tmp_path / "docs/settings.md").read_text(encoding="utf-8") == "old"
+
+
+@pytest.mark.parametrize("page", ["no block", "<!-- generated: x -->\n", "<!-- generated: x -->\n<!-- end -->\n" * 2])
+def test_a_page_without_its_one_block_is_an_error(generator: ModuleType, page: str) -> None:
+    with pytest.raises(ValueError, match="block"):
+        generator.with_block(page, "x", "made")
 
 
 def test_every_code_column_and_setting_is_on_its_page(generator: ModuleType) -> None:

@@ -1,4 +1,6 @@
-"""Write the pages of docs/ that are made from the code, so that they cannot go stale.
+"""Write the pages and blocks of the docs that are made from the code, so that they cannot go stale.
+
+A block stands in a page that is written by hand, between `<!-- generated: NAME -->` and `<!-- end -->`.
 
 `python tools/generate_docs.py` writes them; with `--check` it writes nothing and exits 1 where a page differs.
 """
@@ -20,7 +22,7 @@ from tradinggroup.errors import ErrorCode
 from tradinggroup.risk.verdicts import ReasonCode
 from tradinggroup.settings import Experiment
 
-DOCS = Path(__file__).resolve().parent.parent / "docs"
+ROOT = Path(__file__).resolve().parent.parent
 
 MADE_BY = "<!-- made by tools/generate_docs.py from the code; change it there -->"
 
@@ -103,11 +105,14 @@ def graph() -> str:
     """The picture of the workflow, made from the compiled graph."""
     from tradinggroup.desk.graph import mermaid
 
-    return _page(
-        "The graph of one session of one symbol",
-        "A forced exit goes round the decision agent. Research (up to `forecasting`) may run ahead of the account.",
-        f"```mermaid\n{mermaid().strip()}\n```",
-    )
+    return f"```mermaid\n{mermaid().strip()}\n```"
+
+
+def demo_market() -> str:
+    """The tables of what is planted in the demo market, measured on it."""
+    from tradinggroup.data.demo_market.description import demo_market_tables
+
+    return demo_market_tables().strip()
 
 
 def command_line() -> str:
@@ -118,12 +123,18 @@ def command_line() -> str:
 
 
 PAGES: dict[str, Callable[[], str]] = {
-    "reason-codes.md": reason_codes,
-    "settings.md": settings_reference,
-    "run-folder-columns.md": run_folder_columns,
-    "graph.md": graph,
-    "cli.md": command_line,
+    "docs/reason-codes.md": reason_codes,
+    "docs/settings.md": settings_reference,
+    "docs/run-folder-columns.md": run_folder_columns,
+    "docs/cli.md": command_line,
 }
+"""Whole pages."""
+
+BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
+    "README.md": ("graph", graph),
+    "docs/demo-market.md": ("demo market", demo_market),
+}
+"""Page -> name and maker of its block."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -131,14 +142,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 where a page differs from the code")
     is_check = parser.parse_args(arguments).check
-    stale = [name for name, page in PAGES.items() if _read(DOCS / name) != page()]
-    for name in stale:
+    stale = {name: text for name, text in made_pages() if _read(ROOT / name) != text}
+    for name, text in stale.items():
         if is_check:
-            print(f"docs/{name} differs from the code; run: python tools/generate_docs.py", file=sys.stderr)
+            print(f"{name} differs from the code; run: python tools/generate_docs.py", file=sys.stderr)
         else:
-            (DOCS / name).write_text(PAGES[name](), encoding="utf-8", newline="\n")
-            print(f"docs/{name} written")
+            (ROOT / name).write_text(text, encoding="utf-8", newline="\n")
+            print(f"{name} written")
     return 1 if is_check and stale else 0
+
+
+def made_pages() -> Iterator[tuple[str, str]]:
+    """(path from the root, text as the code has it) of every page that holds something made."""
+    for name, page in PAGES.items():
+        yield name, page()
+    for name, (block, made) in BLOCKS.items():
+        yield name, with_block(_read(ROOT / name) or "", block, made())
+
+
+def with_block(page: str, block: str, text: str) -> str:
+    """`page` with its block replaced. Raises ValueError where the page has not exactly one such block."""
+    start = f"<!-- generated: {block} -->\n"
+    if page.count(start) != 1:
+        raise ValueError(f"no block, or several: {start.strip()}")
+    head, rest = page.split(start)
+    _, end, tail = rest.partition("<!-- end -->")
+    if not end:
+        raise ValueError(f"the block {block} does not end")
+    return f"{head}{start}{text}\n{end}{tail}"
 
 
 def _read(path: Path) -> str | None:
