@@ -176,6 +176,8 @@ def test_agents_commands(here: Path, tg: Run) -> None:
     words = ("agents", "render", "decision", "study", "--session", "2024-03-12", "--symbol", "AAA")
     (request,) = one_object(tg(*words, "--json").out)["requests"]
     assert request["messages"][-1]["content"] in tg(*words).out
+    no_session = tg("agents", "render", "decision", "study", "--session", "2024-03-09", "--symbol", "AAA")
+    assert "Nearest: 2024-03-08, 2024-03-11." in no_session.err
 
 
 def test_data_commands(project_folder: Path, tg: Run, tmp_path: Path) -> None:

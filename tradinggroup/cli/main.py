@@ -42,6 +42,8 @@ def main() -> None:
         import warnings
 
         warnings.simplefilter("ignore")  # of libraries, meant for their developers
+    for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")  # the matrices are tiny; pools of several symbols' threads would fight for the cores
     sys.exit(run(sys.argv[1:]))
 
 

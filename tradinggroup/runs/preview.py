@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
@@ -71,27 +72,37 @@ def render_prompts(project: Project, resolved: ResolvedExperiment, agent: str, s
     experiment = resolved.experiment
     if symbol not in experiment.symbols:
         raise UsageError(
-            ErrorCode.SYMBOL_UNKNOWN, f"the experiment has no symbol {symbol}", remedy=did_you_mean(symbol, experiment.symbols)
+            ErrorCode.SYMBOL_UNKNOWN, f"the experiment has no symbol {symbol}", remedy=did_you_mean(symbol.upper(), experiment.symbols)
         )
     if not experiment.start <= session <= experiment.end:
         raise UsageError(
             ErrorCode.DATES_OUTSIDE, f"session={session} is outside {experiment.start}..{experiment.end}", remedy="Name one inside."
         )
+    _check_decides(inputs_of_project(project, replace(resolved, experiment=experiment.model_copy(update={"symbols": (symbol,)}))), session)
     shortened = experiment.model_copy(update={"symbols": (symbol,), "end": session})
     inputs = inputs_of_project(project, replace(resolved, experiment=shortened))
     markets = markets_of(inputs)
-    if session not in decision_sessions(inputs, markets[symbol]):
-        raise DataError(
-            ErrorCode.DECISION_NOT_FOUND,
-            "no decision is made on that session",
-            session=session,
-            symbol=symbol,
-            remedy="It is no exchange session, the symbol has no bar, or it lies in the warm-up.",
-        )
     model = _PreviewModel(project, wanted=(agent, session.isoformat()))
     with LoopThread() as loop:
         run_agents(inputs, markets=markets, model=model, loop=loop, sink=MemorySink(), progress=NoProgress())
     return sorted(model.wanted_requests, key=lambda request: (request.purpose, request.position))
+
+
+def _check_decides(inputs: RunInputs, session: date) -> None:
+    """Raise DataError, with the nearest sessions, where the only symbol of `inputs` has no decision on `session`."""
+    ((symbol, market),) = markets_of(inputs).items()
+    sessions = decision_sessions(inputs, market)
+    if session in sessions:
+        return
+    place = bisect_left(sessions, session)
+    nearest = ", ".join(day.isoformat() for day in sessions[max(0, place - 1) : place + 1]) or "none in the window"
+    raise DataError(
+        ErrorCode.DECISION_NOT_FOUND,
+        "no decision is made on that session",
+        session=session,
+        symbol=symbol,
+        remedy=f"It is no exchange session, the symbol has no bar, or it lies in the warm-up. Nearest: {nearest}.",
+    )
 
 
 class _PreviewModel:
