@@ -157,6 +157,7 @@ def test_reflections_as_of_and_used_by(opened: Run) -> None:
     ]
     assert len(reflections.as_of("2023-09-14", agent="decision")) == 2
     assert len(reflections.as_of(date(2023, 9, 13))) == 0
+    assert {lesson["symbol"] for lesson in reflections.as_of("2023-09-14", symbol="BOLT")} == {"BOLT"}
     assert [lesson["agent"] for lesson in reflections.used_by("2023-09-18", "BOLT", agent="decision")] == ["decision"]
     assert "at the close of 2023-09-14" in repr(early)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
+from tradinggroup.errors import DataError, ErrorCode
 from tradinggroup.runs.case import Case, cases_of
 from tradinggroup.runs.figures import counted, printable, wrapped
 from tradinggroup.runs.folder import Line, RunFolder
@@ -19,6 +20,14 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 CALLS_SHOWN = 5
 _PRE = '<pre style="white-space: pre-wrap; line-height: 1.25">'
+
+
+def session_text(session: date | str) -> str:
+    """`2023-09-19` of a date, a datetime, a pandas Timestamp, or such a text. Raises DataError for anything else."""
+    try:
+        return session.strftime("%Y-%m-%d") if isinstance(session, date) else date.fromisoformat(session).isoformat()
+    except (TypeError, ValueError):
+        raise DataError(ErrorCode.DECISION_NOT_FOUND, f"{session!r} is no session", remedy="Write it as 2023-09-19.") from None
 
 
 class Page:
@@ -71,19 +80,25 @@ class Reflections(Listing[Line]):
     """Lessons of a run, oldest first; each line has its outcomes and the sessions that were shown it."""
 
     def __init__(
-        self, run: RunFolder, *, as_of: date | str | None = None, agent: str | None = None, used_by: tuple[date | str, str] | None = None
+        self,
+        run: RunFolder,
+        *,
+        as_of: date | str | None = None,
+        agent: str | None = None,
+        used_by: tuple[date | str, str] | None = None,
+        symbol: str | None = None,
     ) -> None:
         self._run = run
-        rows = reflection_rows(run, as_of=as_of, agent=agent, used_by=used_by)
-        super().__init__(rows, text_reflections(run, as_of=as_of, agent=agent, used_by=used_by))
+        rows = reflection_rows(run, as_of=as_of, agent=agent, used_by=used_by, symbol=symbol)
+        super().__init__(rows, text_reflections(run, as_of=as_of, agent=agent, used_by=used_by, symbol=symbol))
 
-    def as_of(self, session: date | str, *, agent: str | None = None) -> Reflections:
+    def as_of(self, session: date | str, *, agent: str | None = None, symbol: str | None = None) -> Reflections:
         """Exactly what was visible at the close of `session`."""
-        return Reflections(self._run, as_of=session, agent=agent)
+        return Reflections(self._run, as_of=session_text(session), agent=agent, symbol=symbol)
 
     def used_by(self, session: date | str, symbol: str, *, agent: str | None = None) -> Reflections:
         """The lessons that stood in the prompts of one decision. Raises DataError DECISION_NOT_FOUND."""
-        return Reflections(self._run, used_by=(session, symbol), agent=agent)
+        return Reflections(self._run, used_by=(session_text(session), symbol), agent=agent)
 
 
 class Calls(Listing["CallRecord"]):

@@ -9,11 +9,11 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tradinggroup.errors import DataError, ErrorCode, UsageError, did_you_mean
+from tradinggroup.errors import ErrorCode, UsageError, did_you_mean
 from tradinggroup.project import Project
 from tradinggroup.runs.figures import columns, figure, number
 from tradinggroup.runs.folder import RunFolder
-from tradinggroup.runs.pages import Calls, Explanation, Listing, Reflections
+from tradinggroup.runs.pages import Calls, Explanation, Listing, Reflections, session_text
 from tradinggroup.runs.summary import ALL
 from tradinggroup.runs.text_replay import ReplayStep, replay_steps, text_replay
 from tradinggroup.runs.text_show import BUY_AND_HOLD, headline, text_result, text_show
@@ -185,14 +185,17 @@ class Run:
 
     def explain(self, session: date | str, symbol: str | None = None) -> Explanation:
         """One decision from its inputs to its outcome, of one symbol or all. Raises DataError DECISION_NOT_FOUND."""
-        return Explanation(self.folder, _session(session), self._known(symbol))
+        return Explanation(self.folder, session_text(session), self._known(symbol))
 
     def replay(
         self, *, start: date | str | None = None, end: date | str | None = None, symbol: str | None = None, agent: str | None = None
     ) -> Listing[ReplayStep]:
         """The run from its log, session by session; calls no model, executes nothing."""
-        span = {"start": _session(start), "end": _session(end), "symbol": self._known(symbol), "agent": agent}
-        return Listing(replay_steps(self.folder, **span), text_replay(self.folder, **span))
+        first, last = (None if day is None else session_text(day) for day in (start, end))
+        return Listing(
+            replay_steps(self.folder, start=first, end=last, symbol=self._known(symbol), agent=agent),
+            text_replay(self.folder, start=first, end=last, symbol=symbol, agent=agent),
+        )
 
     def calls(
         self, *, agent: str | None = None, session: date | str | None = None, symbol: str | None = None, text: str | None = None
@@ -204,7 +207,8 @@ class Run:
         from tradinggroup.models.recordings import RecordingStore
 
         with RecordingStore.open(self.folder.recordings, readonly=True) as store:
-            found = store.read_calls(session=_session(session), symbol=self._known(symbol), agent=agent)
+            day = None if session is None else session_text(session)
+            found = store.read_calls(session=day, symbol=self._known(symbol), agent=agent)
         wanted = (text or "").casefold()
         return Calls([call for call in found if wanted in "\n".join([*(m.content for m in call.messages), call.text]).casefold()])
 
@@ -297,16 +301,6 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
             yield from _flat(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
-
-
-def _session(session: date | str | None) -> Any:
-    """`2023-09-19` of a date, a datetime, a pandas Timestamp, or such a text. Raises DataError for anything else."""
-    if session is None:
-        return None
-    try:
-        return session.strftime("%Y-%m-%d") if isinstance(session, date) else date.fromisoformat(session).isoformat()
-    except (TypeError, ValueError):
-        raise DataError(ErrorCode.DECISION_NOT_FOUND, f"{session!r} is no session", remedy="Write it as 2023-09-19.") from None
 
 
 def _shown(name: str, value: Any) -> str:

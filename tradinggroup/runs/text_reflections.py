@@ -18,7 +18,12 @@ User = tuple[date | str, str]
 
 
 def visible_lessons(
-    run: RunFolder, *, as_of: date | str | None = None, agent: str | None = None, used_by: User | None = None
+    run: RunFolder,
+    *,
+    as_of: date | str | None = None,
+    agent: str | None = None,
+    used_by: User | None = None,
+    symbol: str | None = None,
 ) -> list[Line]:
     """The lessons that match, oldest first.
 
@@ -27,6 +32,7 @@ def visible_lessons(
         as_of: a session; what was visible at its close, and nothing that became known later.
         agent: only the lessons shown to this agent.
         used_by: only the lessons that stood in the prompts of this decision.
+        symbol: only the lessons of this symbol.
 
     Raises:
         UsageError: for an agent that learns nothing.
@@ -38,18 +44,26 @@ def visible_lessons(
         lesson
         for lesson in run.reflections()
         if agent in {None, lesson["agent"]}
+        and symbol in {None, lesson["symbol"]}
         and (as_of is None or lesson["session"] <= str(as_of))
         and (wanted is None or lesson["lesson_id"] in wanted)
     ]
 
 
-def visible_outcomes(run: RunFolder, *, as_of: date | str | None = None) -> list[Line]:
+def visible_outcomes(run: RunFolder, *, as_of: date | str | None = None, symbol: str | None = None) -> list[Line]:
     """The outcomes known at the close of the session `as_of`, oldest first; all without it."""
-    return [outcome for outcome in run.outcomes() if as_of is None or outcome["session"] <= str(as_of)]
+    return [
+        outcome for outcome in run.outcomes() if (as_of is None or outcome["session"] <= str(as_of)) and symbol in {None, outcome["symbol"]}
+    ]
 
 
 def reflection_rows(
-    run: RunFolder, *, as_of: date | str | None = None, agent: str | None = None, used_by: User | None = None
+    run: RunFolder,
+    *,
+    as_of: date | str | None = None,
+    agent: str | None = None,
+    used_by: User | None = None,
+    symbol: str | None = None,
 ) -> list[dict[str, Any]]:
     """The matching lessons with their outcomes and the sessions that were shown them, for JSON. Raises as `visible_lessons`."""
     outcomes = {outcome["outcome_id"]: outcome for outcome in run.outcomes()}
@@ -60,7 +74,7 @@ def reflection_rows(
             "outcomes": [outcomes[outcome_id] for outcome_id in lesson["outcome_ids"] if outcome_id in outcomes],
             "shown_on": shown.get(lesson["lesson_id"], []),
         }
-        for lesson in visible_lessons(run, as_of=as_of, agent=agent, used_by=used_by)
+        for lesson in visible_lessons(run, as_of=as_of, agent=agent, used_by=used_by, symbol=symbol)
     ]
 
 
@@ -74,12 +88,19 @@ def sessions_shown(run: RunFolder, *, as_of: date | str | None = None) -> dict[s
     return shown
 
 
-def text_reflections(run: RunFolder, *, as_of: date | str | None = None, agent: str | None = None, used_by: User | None = None) -> str:
+def text_reflections(
+    run: RunFolder,
+    *,
+    as_of: date | str | None = None,
+    agent: str | None = None,
+    used_by: User | None = None,
+    symbol: str | None = None,
+) -> str:
     """The newest lesson of each symbol and agent in full, and how many came before. Raises as `visible_lessons`."""
-    lessons = visible_lessons(run, as_of=as_of, agent=agent, used_by=used_by)
+    lessons = visible_lessons(run, as_of=as_of, agent=agent, used_by=used_by, symbol=symbol)
     newest = list({(lesson["symbol"], lesson["agent"]): lesson for lesson in lessons}.values())
     newest.sort(key=lambda lesson: (lesson["symbol"], LEARNERS.index(lesson["agent"])))
-    parts = ["\n".join(_head(run, lessons, as_of=as_of, used_by=used_by))]
+    parts = ["\n".join(_head(run, lessons, as_of=as_of, used_by=used_by, symbol=symbol))]
     shown = sessions_shown(run, as_of=as_of)
     outcomes = {outcome["outcome_id"]: outcome for outcome in run.outcomes()}
     parts += ["\n".join(_lesson(lesson, outcomes, shown.get(lesson["lesson_id"], []))) for lesson in newest]
@@ -88,13 +109,13 @@ def text_reflections(run: RunFolder, *, as_of: date | str | None = None, agent: 
     return with_warnings(run, "\n\n".join(parts))
 
 
-def _head(run: RunFolder, lessons: list[Line], *, as_of: date | str | None, used_by: User | None) -> Iterator[str]:
-    known = visible_outcomes(run, as_of=as_of)
+def _head(run: RunFolder, lessons: list[Line], *, as_of: date | str | None, used_by: User | None, symbol: str | None) -> Iterator[str]:
+    known = visible_outcomes(run, as_of=used_by[0] if used_by else as_of, symbol=used_by[1] if used_by else symbol)
     when = f"at the close of {as_of}" if as_of else "in the whole run"
     if used_by:
         when = f"shown to the decision {used_by[0]} {used_by[1]}"
     labelled = sum(outcome["reason"] is None for outcome in known)
-    yield from wrapped(f"run {run.run_id}: {counted(len(lessons), 'lesson')} {when}")
+    yield from wrapped(f"{counted(len(lessons), 'lesson')} {when}")
     yield from wrapped(f"{counted(len(known), 'outcome')} known, {labelled} with a label")
     if not lessons and "reflections" in run.settings.get("without", ()):
         yield "reflections were switched off (--without reflections)"
@@ -106,11 +127,16 @@ def _lesson(lesson: Line, outcomes: dict[str, Line], shown: list[str]) -> Iterat
     yield f"{lesson['symbol']} {lesson['agent']}   {lesson['lesson_id']}   known {lesson['session']}"
     yield from wrapped(lesson["text"], first="  | ", then="  | ")
     known = [outcomes[outcome_id] for outcome_id in lesson["outcome_ids"] if outcome_id in outcomes]
-    span = f", decisions of {known[0]['decision_session']}..{known[-1]['decision_session']}" if known else ""
+    span = f", decisions of {_span([outcome['decision_session'] for outcome in known])}" if known else ""
     yield f"  from {counted(len(lesson['outcome_ids']), 'outcome')}{span}"
     if known:
         yield from wrapped(outcome_text(known[-1]), first=f"  newest {known[-1]['decision_session']}: ", then=" " * 4)
-    yield f"  shown on {counted(len(shown), 'session')}" + (f", {shown[0]}..{shown[-1]}" if shown else "")
+    yield f"  shown on {counted(len(shown), 'session')}" + (f", {_span(shown)}" if shown else "")
+
+
+def _span(sessions: list[str]) -> str:
+    """`2023-09-18..2023-09-20`, or one session alone."""
+    return "..".join(dict.fromkeys((sessions[0], sessions[-1])))
 
 
 def _check_agent(agent: str | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tradinggroup.risk.verdicts import ReasonCode
 from tradinggroup.runs.figures import NONE, columns, counted, number, percent, usd
 from tradinggroup.runs.folder import Line, RunFolder
 from tradinggroup.runs.text_warnings import with_warnings
@@ -27,8 +28,13 @@ def _row(trade: Line) -> list[str]:
         usd(trade["exit_price_usd"]),
         usd(trade["profit_usd"], decimals=0, signed=True),
         percent(trade["return_fraction"], decimals=1),
-        (trade["exit_reason"] or NONE).lower().replace("_", " "),
+        _why(trade["exit_reason"]),
     ]
+
+
+def _why(reason: str | None) -> str:
+    """A forced exit by its code; `agent` where the decision agent sold."""
+    return NONE if reason is None else "agent" if reason == ReasonCode.ALLOWED else reason.lower().replace("_", " ")
 
 
 def _totals(trades: list[Line]) -> str:
