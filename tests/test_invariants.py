@@ -22,6 +22,7 @@ from tradinggroup.data.view import View
 from tradinggroup.models.answers import Decision, Forecast, NewsScore, ReportSummary, StyleChoice
 from tradinggroup.models.port import ModelReply, ModelRequest
 from tradinggroup.models.rules import RulesAnalyst
+from tradinggroup.settings import AgentSettings, ForecastSettings
 
 UP_TO_THE_CLOCK = (RowKind.DECISION, RowKind.OUTCOME, RowKind.REFLECTION, RowKind.EQUITY)
 
@@ -263,12 +264,14 @@ def test_a_session_without_a_bar_has_no_decision_but_an_equity_row() -> None:
     assert {row["reason"] for row in unlabelled} == {"no_bar"}
 
 
-def test_warm_up_sessions_have_no_decision(tmp_path: Path) -> None:
-    """A first decision needs 21 closes; the account waits in cash until then."""
+@pytest.mark.parametrize("window", [20, 35])
+def test_warm_up_sessions_have_no_decision(tmp_path: Path, window: int) -> None:
+    """A first decision needs the features' longest window and the return into it; the account waits in cash until then."""
     bundle = make_bundle(tmp_path, sessions=60)
-    sink = run_desk(bundle, start=bundle.first_session, end=bundle.last_session)
+    agents = AgentSettings(forecasting=ForecastSettings(window_sessions=window))
+    sink = run_desk(bundle, start=bundle.first_session, end=bundle.last_session, agents=agents)
     sessions = bundle.calendar.sessions(bundle.first_session, bundle.last_session)
-    assert sink.rows[RowKind.DECISION][0]["session"] == sessions[20].isoformat()
+    assert sink.rows[RowKind.DECISION][0]["session"] == sessions[window].isoformat()
     assert len(sink.rows[RowKind.EQUITY]) == 60
 
 

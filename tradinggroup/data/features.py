@@ -55,14 +55,24 @@ class Features:
     """Mean absolute log return of the last 20 sessions: scales the sideways band (spec 8.3)."""
 
 
+def closes_needed(settings: ForecastSettings) -> int:
+    """Closes below which there are no features: the longest window and the return into it (21 with the default settings)."""
+    return max(MINIMUM_CLOSES, settings.window_sessions + 1, settings.rsi_sessions + 1, settings.volatility_sessions + 1)
+
+
+def closes_passed(settings: ForecastSettings) -> int:
+    """Closes that the desk passes where there are so many."""
+    return max(HISTORY_CLOSES, closes_needed(settings))
+
+
 def compute_features(closes_usd: npt.NDArray[np.float64], settings: ForecastSettings) -> Features | None:
     """Features at the last of `closes_usd` (n_sessions,), oldest first, positive, on one scale.
 
-    None where there are fewer closes than the longest window needs (21 with the default settings).
+    None where there are fewer than `closes_needed`.
     """
     closes = closes_usd.tolist()
     window = settings.window_sessions
-    if len(closes) < max(MINIMUM_CLOSES, window + 1, settings.rsi_sessions + 1, settings.volatility_sessions + 1):
+    if len(closes) < closes_needed(settings):
         return None
     close = closes[-1]
     recent = closes[-window:]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tradinggroup.agents.forecasting import forecast
 from tradinggroup.agents.news_sentiment import analyse_news
 from tradinggroup.agents.report_retrieval import retrieve_report
-from tradinggroup.data.features import HISTORY_CLOSES, compute_features
+from tradinggroup.data.features import closes_passed, compute_features
 from tradinggroup.desk.state import DeskState, Moment
 from tradinggroup.errors import DataError, ErrorCode
 
@@ -35,7 +35,7 @@ async def report_retrieval(state: DeskState, runtime: Runtime[Moment]) -> DeskSt
 async def features(state: DeskState, runtime: Runtime[Moment]) -> DeskState:
     """Compute the technical features from the closes known by now."""
     moment = runtime.context
-    history = moment.view.closes(moment.symbol, HISTORY_CLOSES)
+    history = moment.view.closes(moment.symbol, closes_passed(moment.rules.forecasting))
     computed = compute_features(history.closes_usd, moment.rules.forecasting)
     if computed is None:
         raise DataError(ErrorCode.INTERNAL, "a decision inside the warm-up", symbol=moment.symbol, session=moment.session)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Sequence
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, cast
@@ -80,7 +81,8 @@ class SymbolDesk:
     def close(self) -> None:
         """Stop research that is still running ahead."""
         if self._task is not None:
-            with contextlib.suppress(RuntimeError):  # the loop was closed before, which has cancelled the task
+            # Where the loop was closed or everything on it is being cancelled, the task is too.
+            with contextlib.suppress(RuntimeError, CancelledError):
                 self._loop.run(self._cancel())
 
     def moment(self, session: date, account: Account | None) -> Moment:

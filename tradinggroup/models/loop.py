@@ -56,6 +56,13 @@ class LoopThread:
             future.cancel()
             raise
 
+    def cancel_running(self) -> None:
+        """Cancel everything that runs now and wait until it has ended; the loop stays open. Who waits gets CancelledError."""
+        with self._lock:
+            loop = self._loop
+        if loop is not None:
+            asyncio.run_coroutine_threadsafe(_cancel_others(), loop).result()
+
     def close(self) -> None:
         """Cancel what still runs, stop the loop and end the thread. Closing twice is fine."""
         with self._lock:

@@ -17,6 +17,7 @@ from tradinggroup.backtest.desk_trader import DeskTrader, StoppedError
 from tradinggroup.backtest.engine import run_account
 from tradinggroup.backtest.market import SymbolMarket
 from tradinggroup.backtest.sink import Row, RowKind, RunSink
+from tradinggroup.data.features import closes_needed
 from tradinggroup.desk.graph import DeskGraphs, build_graphs
 from tradinggroup.desk.state import TradingRules
 from tradinggroup.desk.symbol_desk import SymbolDesk
@@ -27,10 +28,10 @@ from tradinggroup.retrieval.registry import make_retrieval
 from tradinggroup.runs.inputs import RunInputs
 from tradinggroup.runs.progress import Progress
 
-FEATURE_CLOSES = 21
-"""Closes that a first decision needs: the features' longest window and the return into it (spec 1.2)."""
 POLL_SECONDS = 0.5
 """How often a waiting main thread looks up, so that Ctrl-C is answered at once on every system."""
+CANCEL_SECONDS = 0.1
+"""Time between two rounds of cancelling what the threads of a stopped run still ask."""
 
 
 class ProgressSink:
@@ -76,13 +77,12 @@ def run_agents(
 
 def decision_sessions(inputs: RunInputs, market: SymbolMarket) -> list[date]:
     """Sessions of the window at which the agents decide: the symbol has a bar, and enough history before it."""
-    calendar = inputs.bundle.calendar
+    calendar, needed = inputs.bundle.calendar, closes_needed(inputs.experiment.agents.forecasting)
     with_bar = [market.sessions[position] for position in market.bar_positions]
     return [
         session
         for place, session in enumerate(with_bar)
-        if place >= FEATURE_CLOSES
-        or len(inputs.bundle.view(calendar.close_at(session)).closes(market.symbol, FEATURE_CLOSES).closes_usd) >= FEATURE_CLOSES
+        if place >= needed or len(inputs.bundle.view(calendar.close_at(session)).closes(market.symbol, needed).closes_usd) >= needed
     ]
 
 
@@ -155,10 +155,23 @@ def _run_all(tasks: list[Callable[[], None]], *, threads: int, stop: Event, loop
         finally:
             if not is_whole:
                 stop.set()
-                loop.close()
+                _end_all(futures, loop=loop)
     _raise_first(futures)
     if not is_whole:
         raise TradinggroupError(ErrorCode.INTERNAL, "a symbol was cancelled though nothing failed", remedy="Please report it.")
+
+
+def _end_all(futures: list[Future[None]], *, loop: LoopThread) -> None:
+    """Cancel until every thread has ended: one that was between two calls asks once more before it sees the stop.
+
+    The loop stays open, since the models still have to close their connections on it.
+    """
+    for future in futures:
+        future.cancel()
+    while True:
+        loop.cancel_running()
+        if not wait(futures, timeout=CANCEL_SECONDS).not_done:
+            return
 
 
 def _wait_for(futures: list[Future[None]]) -> bool:

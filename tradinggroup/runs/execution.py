@@ -44,16 +44,14 @@ class Execution:
 
         Raises what ended the run early, after the folder was closed with the status that says so.
         """
-        markets = markets_of(self.inputs)
-        with LoopThread() as loop:
-            gateway = self._gateway()
-            try:
-                with self._closing(gateway, loop):
-                    self._run_agents(markets, gateway, loop)
-            except BaseException as error:
-                self._finish(_status_of(error), self._partial_figures(gateway))
-                raise
-        return self._finish_whole(markets, gateway)
+        markets, gateway = markets_of(self.inputs), self._gateway()
+        try:
+            with LoopThread() as loop, self._closing(gateway, loop):
+                self._run_agents(markets, gateway, loop)
+            return self._finish_whole(markets, gateway)
+        except BaseException as error:
+            self._finish(_status_of(error), self._partial_figures(gateway))
+            raise
 
     def _gateway(self) -> Gateway:
         settings = self.inputs.experiment.models
@@ -74,16 +72,14 @@ class Execution:
 
     @contextlib.contextmanager
     def _closing(self, gateway: Gateway, loop: LoopThread) -> Iterator[None]:
-        """Afterwards the models' connections, the stores and the row files are closed, also when the loop was closed before."""
-        try:
-            yield
-        finally:
-            with contextlib.suppress(RuntimeError):  # an interrupted run has closed its loop, and its connections with it
-                loop.run(gateway.aclose())
-            for store in (self.run_store, self.shared_store):
+        """Afterwards the models' connections, the stores and the row files are closed: each, also where another can't be."""
+        with contextlib.ExitStack() as closing:
+            closing.callback(self.writer.close)
+            for store in (self.shared_store, self.run_store):
                 if store is not None:
-                    store.close()
-            self.writer.close()
+                    closing.callback(store.close)
+            closing.callback(lambda: loop.run(gateway.aclose()))
+            yield
 
     def _finish_whole(self, markets: Mapping[str, SymbolMarket], gateway: Gateway) -> RunFolder:
         statistics = gateway.statistics
