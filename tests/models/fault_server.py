@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -48,11 +49,15 @@ def error(status: int, message: str = "scripted", **headers: str) -> Step:
 
 @dataclass
 class FaultServer:
-    """`script` is used up request by request; `requests` and `headers` keep what came in; `most_at_once` how many at a time."""
+    """`script` is used up request by request; `requests` and `headers` keep what came in; `most_at_once` how many at a time.
+
+    `choose` may give a step by what a request says, after the script is used up.
+    """
 
     url: str
     reply: Callable[[Json], str]
     script: list[Step] = field(default_factory=list)
+    choose: Callable[[Json], Step | None] = lambda body: None
     requests: list[Json] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     delay_seconds: float = 0.0
@@ -67,7 +72,7 @@ class FaultServer:
             self.headers.append(headers)
             self.at_once += 1
             self.most_at_once = max(self.most_at_once, self.at_once)
-            step = self.script.pop(0) if self.script else None
+            step = self.script.pop(0) if self.script else self.choose(body)
         return step or Step(body=json.dumps(completion_body(self.reply(body))).encode(), sleep_seconds=self.delay_seconds)
 
     def done(self) -> None:
@@ -129,12 +134,17 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Clients of a faulty server go away in the middle of things: that is no news."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
+
 
 @contextmanager
-def fault_server(reply: Callable[[Json], str] = lambda body: "{}") -> Iterator[FaultServer]:
-    """The server on a free port of this machine, until the block ends."""
+def fault_server(reply: Callable[[Json], str] = lambda body: "{}", *, port: int = 0) -> Iterator[FaultServer]:
+    """The server on `port` (else a free one) of this machine, until the block ends."""
     faults = FaultServer(url="", reply=reply)
-    server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"faults": faults}))
+    server = _Server(("127.0.0.1", port), type("Handler", (_Handler,), {"faults": faults}))
     faults.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()

@@ -144,6 +144,19 @@ class RecordingStore:
             with self._transaction():
                 self._connection.executemany("UPDATE recordings SET outage = 1 WHERE key = ?", [(key,) for key in keys])
 
+    def first_outage_session(self) -> str | None:
+        """The earliest session that asked for a failure of an outage, ISO; None where there was no outage.
+
+        What a run wrote from there on does not stand: resumed, it asks those calls anew. Raises DataError RECORDING_INVALID.
+        """
+        with self._lock:
+            try:
+                row = self._connection.execute("SELECT MIN(session) FROM calls JOIN recordings USING (key) WHERE outage = 1").fetchone()
+            except sqlite3.DatabaseError as error:
+                raise invalid(self.path, error) from error
+        session: str | None = row[0]
+        return session
+
     def read_calls(
         self, *, session: str | None = None, symbol: str | None = None, agent: str | None = None, purpose: str | None = None
     ) -> list[CallRecord]:

@@ -90,7 +90,9 @@ def resume_run(project: Project, run: RunFolder, options: RunOptions, progress: 
         )
     inputs = inputs_of_run(project, run)
     _check_models(inputs, options.calls)
-    writer = RunWriter.resume(run.path, symbols=inputs.experiment.symbols)
+    with RecordingStore.open(run.recordings) as store:
+        outage = store.first_outage_session()
+    writer = RunWriter.resume(run.path, symbols=inputs.experiment.symbols, before=outage)
     header = {**run.header, "status": "running", "finished_at": None}
     return _execute(project, inputs, writer, header, options.calls, progress)
 

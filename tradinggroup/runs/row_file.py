@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+import orjson
 
 from tradinggroup.errors import DataError, ErrorCode
 
@@ -72,6 +75,34 @@ class RowFile:
             self._stream.truncate(self._size)
         except OSError:
             return
+
+
+def cut_from(path: Path, session: str) -> None:
+    """Take away every row of `session` (ISO) or later, and a half row at the end; rows are ordered by session.
+
+    Raises DataError RUN_UNWRITABLE.
+    """
+    try:
+        lines = path.read_bytes().splitlines(keepends=True) if path.is_file() else []
+        kept_bytes = 0
+        for number, line in enumerate(lines):
+            is_header = number == 0 and path.suffix == ".csv"
+            if not line.endswith(b"\n") or not (is_header or _session_of(line) < session):
+                os.truncate(path, kept_bytes)
+                return
+            kept_bytes += len(line)
+    except OSError as problem:
+        raise unwritable(path, problem) from problem
+
+
+def _session_of(line: bytes) -> str:
+    """The session that a row is ordered by: the first cell of a CSV row, a field of a JSON line; a broken row has the empty one."""
+    if not line.startswith(b"{"):
+        return line.partition(b",")[0].decode("ascii", "replace")
+    try:
+        return str(orjson.loads(line)["session"])
+    except (orjson.JSONDecodeError, KeyError):
+        return ""
 
 
 def unwritable(path: Path, problem: OSError) -> DataError:

@@ -21,7 +21,7 @@ import orjson
 from tradinggroup.backtest.sink import COLUMNS, Row, RowKind
 from tradinggroup.errors import DataError, ErrorCode, TradinggroupError
 from tradinggroup.runs.creation import RunSources, new_run_folder
-from tradinggroup.runs.row_file import RowFile, unwritable
+from tradinggroup.runs.row_file import RowFile, cut_from, unwritable
 from tradinggroup.runs.rows import csv_header, csv_line, json_line, reject_undefined
 
 HEADER = "run.json"
@@ -62,11 +62,15 @@ class RunWriter:
         return cls(folder, symbols=symbols)
 
     @classmethod
-    def resume(cls, folder: Path, *, symbols: Sequence[str]) -> RunWriter:
+    def resume(cls, folder: Path, *, symbols: Sequence[str], before: str | None = None) -> RunWriter:
         """Go on in `folder`: the run is sent again from its first session, and what stands there already must come out the same.
 
-        Raises DataError RUN_UNWRITABLE, and later RUN_INVALID at the first line that differs.
+        Rows of session `before` (ISO) or later are taken away first. Raises DataError RUN_UNWRITABLE, and later RUN_INVALID at
+        the first line that differs.
         """
+        if before is not None:
+            for kind in RowKind:
+                cut_from(folder / kind, before)
         return cls(folder, symbols=symbols, resume=True)
 
     def __enter__(self) -> RunWriter:

@@ -1,0 +1,176 @@
+"""Servers that fail: every fault is counted and shown, none becomes a silent hold, and nothing is lost (invariant 8)."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.answers import fault_of, faulty, good_answer
+from tests.e2e.command import Result, Run, calls, decisions, header, latest, row_files
+from tests.e2e.conftest import make_project
+from tests.models.fault_server import FaultServer, Json, Step, error, fault_server
+from tradinggroup.cli.main import run as run_command
+from tradinggroup.models.recordings import CallRecord
+
+BAD_TENTHS = 3
+CALLS_BEFORE_DEATH = 60
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultServer]:
+    with fault_server(good_answer) as faults:
+        monkeypatch.setenv("OPENAI_BASE_URL", faults.url)
+        yield faults
+
+
+def pairs_of(call: CallRecord) -> list[tuple[str, str]]:
+    return [(message.role, message.content) for message in call.messages]
+
+
+def failures_of(line: dict[str, Any]) -> list[dict[str, str]]:
+    """Every typed failure of one decision line, each call once (where no news item can be read, the overall call is not made)."""
+    news, forms = line["news_sentiment"], line["report_retrieval"]["forms"]
+    parts = [*news["items"], *forms.values(), line["forecasting"], line["style_selection"], line["decision"] or {}]
+    if any(item["failure"] is None for item in news["items"]):
+        parts.append(news)
+    return [part["failure"] for part in parts if part.get("failure")]
+
+
+def test_three_answers_in_ten_are_bad(server: FaultServer, project: Path, tg: Run) -> None:
+    server.choose = faulty(BAD_TENTHS)
+    result = tg("backtest", "study", "--json", "--set", "models.maximum_retries=1")
+    folder = latest(project)
+    kept = calls(folder)
+    sent = {call.key: fault_of(pairs_of(call), tenths=BAD_TENTHS) for call in kept}
+
+    assert result.exit_code == 1
+    assert result.json["status"] == "invalid"
+    assert [call.failure and call.failure.kind for call in kept] == [sent[call.key] for call in kept]
+    assert len({kind for kind in sent.values() if kind is not None}) >= 8
+    assert result.json["calls"]["failed"] == sum(sent[call.key] is not None for call in kept)
+    assert result.json["calls"]["total"] == len(kept)
+    assert 0.2 < result.json["calls"]["failed"] / result.json["calls"]["total"] < 0.4
+
+    assert "Traceback" not in result.err
+    shown = tg("show", "latest")
+    assert "invalid" in shown.out
+    assert "failed" in shown.out
+    assert tg("show", "latest", "--json").json == result.json
+
+
+def test_holds_of_faults_are_told_apart_from_the_model_s(server: FaultServer, project: Path, tg: Run) -> None:
+    server.choose = faulty(BAD_TENTHS)
+    holds = tg("backtest", "study", "--json", "--set", "models.maximum_retries=0").json["holds"]
+    lines = decisions(latest(project))
+    for line in lines:
+        failure = (line["decision"] or {}).get("failure")
+        if failure is None:
+            assert line["hold_kind"] in {None, "model", "risk"}
+            continue
+        from_server = failure["kind"] in {"http_status", "bad_response", "connection", "timeout"}
+        assert line["hold_kind"] == ("provider" if from_server else "unreadable")
+        assert line["sizing"]["shares"] == 0
+    assert holds == {kind: Counter(line["hold_kind"] for line in lines)[kind] for kind in holds}
+    assert holds["unreadable"] > 0
+    assert holds["provider"] > 0
+    assert holds["model"] > 0
+
+
+def test_few_faults_leave_a_run_valid(server: FaultServer, tg: Run) -> None:
+    server.script = [Step(body=b"{}")] * 2
+    result = tg("backtest", "study", "--json")
+    assert (result.exit_code, result.json["status"]) == (0, "success")
+    assert result.json["calls"]["failed"] == 2
+
+
+def test_a_run_with_faults_can_be_verified_without_the_server(server: FaultServer, tg: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.choose = faulty(BAD_TENTHS)
+    tg("backtest", "study", "--set", "models.maximum_retries=0")
+    monkeypatch.delenv("OPENAI_BASE_URL")
+    verified = tg("verify", "latest")
+    assert (verified.exit_code, verified.out.splitlines()[-1]) == (0, "verified: the run comes out the same")
+
+
+def test_a_server_that_dies_in_the_middle(tmp_path: Path, project: Path, tg: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ExitStack() as life, fault_server(good_answer) as unharmed:
+        mortal = life.enter_context(fault_server(good_answer))
+
+        def dies(body: Json) -> Step | None:
+            if len(mortal.requests) == CALLS_BEFORE_DEATH:
+                threading.Thread(target=life.close).start()
+            return None
+
+        mortal.choose = dies
+        monkeypatch.setenv("OPENAI_BASE_URL", mortal.url)
+        died = tg("backtest", "study")
+        assert died.exit_code == 5
+        (line,) = died.error_lines
+        assert line.startswith("PROVIDER_FAILED: ")
+        assert "--resume" in died.err
+        folder = latest(project)
+        assert header(folder)["status"] == "provider"
+        assert tg("show", "latest").exit_code == 0
+        assert tg("replay", "latest").exit_code == 0
+
+        still_dead = tg("backtest", "--resume", "latest")
+        assert still_dead.exit_code == 5
+        monkeypatch.setenv("OPENAI_BASE_URL", unharmed.url)
+        resumed = tg("backtest", "--resume", "latest", "--json")
+        assert (resumed.exit_code, resumed.json["status"]) == (0, "success")
+        assert resumed.json["calls"]["failed"] == 0
+
+        other = make_project(tmp_path / "other")
+        assert run_command(["-C", str(other), "backtest", "study"]) == 0
+        assert row_files(folder) == row_files(latest(other))
+        assert tg("verify", "latest").exit_code == 0
+
+
+def refused(result: Result, exit_code: int, code: str) -> str:
+    """The one error line of a run that ended at once."""
+    assert result.exit_code == exit_code
+    assert "Traceback" not in result.err
+    (line,) = result.error_lines
+    assert line.startswith(f"{code}: ")
+    return line
+
+
+def test_a_wrong_key_ends_the_run_at_once(server: FaultServer, project: Path, tg: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "wrong-key-0123456789")
+    server.choose = lambda body: error(401, "Incorrect API key provided: wrong-key-0123456789")
+    result = tg("backtest", "study")
+    line = refused(result, 5, "PROVIDER_FAILED")
+    assert "status=401" in line
+    assert "wrong-key" not in result.err + result.out
+    assert header(latest(project))["status"] == "provider"
+    assert len(server.requests) <= 8, "one round of calls in flight, no retries"
+
+
+def test_nobody_listens(project: Path, tg: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        monkeypatch.setenv("OPENAI_BASE_URL", f"{address}/v1")
+        line = refused(tg("backtest", "study"), 5, "PROVIDER_FAILED")
+    assert f"server={address}" in line
+    assert header(latest(project))["status"] == "provider"
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["backtest", "study"], "KEY_MISSING"),
+        (["backtest", "study", "--model", "opanai:m"], "MODEL_UNKNOWN"),
+        (["backtest", "study", "--model", "m"], "MODEL_UNKNOWN"),
+        (["backtest", "study", "--model", "openai:"], "MODEL_UNKNOWN"),
+    ],
+)
+def test_what_is_wrong_before_the_first_call_leaves_no_folder(project: Path, tg: Run, words: list[str], code: str) -> None:
+    refused(tg(*words), 2, code)
+    assert not (project / "backtests" / "runs").exists()
