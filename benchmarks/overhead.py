@@ -69,6 +69,10 @@ def stopwatch(seconds: list[float]):
         yield
 
 
+RESEARCH_NODES = ("label_forecast", "news_sentiment", "report_retrieval", "features", "forecasting")
+TRADING_NODES = ("label_decision", "style_selection", "risk_intercept", "decision", "sizing")
+
+
 async def empty_node(state, runtime):
     """Does nothing."""
     return {}
@@ -77,9 +81,8 @@ async def empty_node(state, runtime):
 def empty_graphs() -> graph.DeskGraphs:
     """The graphs of the desk with nothing in their nodes."""
     with (
-        patch.multiple(research_nodes, **dict.fromkeys(("label_forecast", "news_sentiment", "report_retrieval", "features", "forecasting"), empty_node)),
-        patch.multiple(trading_nodes, **dict.fromkeys(("label_decision", "style_selection", "risk_intercept", "decision", "sizing"), empty_node)),
-        patch.object(trading_nodes, "after_intercept", lambda state: "decision"),
+        patch.multiple(research_nodes, **dict.fromkeys(RESEARCH_NODES, empty_node)),
+        patch.multiple(trading_nodes, **dict.fromkeys(TRADING_NODES, empty_node), after_intercept=lambda state: "decision"),
     ):
         return graph.build_graphs()
 

@@ -72,7 +72,7 @@ class TradinggroupError(Exception):
         super().__init__(self.render())
 
     def render(self) -> str:
-        """One line: `CODE: text, key=value. Remedy.`"""
+        """The error in one line, as `CODE: text, key=value. Remedy.`."""
         parts = [part for part in (self.text, ", ".join(f"{key}={value}" for key, value in self.facts.items())) if part]
         line = f"{self.code}: {', '.join(parts)}".rstrip()
         if not line.endswith((".", "?", "!")):

@@ -61,7 +61,9 @@ class ForecastSettings(Section):
     rsi_low: float = Field(40, description="oversold below (paper)")
     window_sessions: PositiveInt = Field(20, description="window of high, low, mean and simplified ATR (paper)")
     volatility_sessions: PositiveInt = Field(10, description="window of the historical volatility (paper)")
-    sideways_volatility_per_year: NonNegative = Field(0.20, description="historical volatility below which the market is possibly sideways (paper)")
+    sideways_volatility_per_year: NonNegative = Field(
+        0.20, description="historical volatility below which the market is possibly sideways (paper)"
+    )
     pullback_fraction: NonNegative = Field(0.03, description="a healthy pullback is at most this far below the mean (paper)")
     breakout_minimum_fraction: NonNegative = Field(0.01, description="smallest breakout threshold (paper)")
     breakout_factor: NonNegative = Field(0.5, description="breakout threshold as a share of the simplified ATR (paper)")
@@ -95,7 +97,9 @@ class AgentSettings(Section):
 class ReflectionSettings(Section):
     """Outcomes, cases and experience (spec 4.4, 5, 7, 8)."""
 
-    window_sessions: PositiveInt = Field(20, description="sessions of outcomes that experience is drawn from (paper for decisions, ours else)")
+    window_sessions: PositiveInt = Field(
+        20, description="sessions of outcomes that experience is drawn from (paper for decisions, ours else)"
+    )
     success_cases: Annotated[int, Field(ge=0)] = Field(3, description="best cases shown (ours)")
     failure_cases: Annotated[int, Field(ge=0)] = Field(3, description="worst cases shown (ours)")
     minimum_labelled: PositiveInt = Field(5, description="labelled sessions below which there is no experience (ours)")
@@ -119,7 +123,9 @@ class CostSettings(Section):
 
     per_share_usd: NonNegative = Field(0.0049, description="commission a share (FINSABER)")
     minimum_usd: NonNegative = Field(0.99, description="smallest commission an order, applied last (FINSABER)")
-    maximum_fraction: Fraction = Field(0.01, description="largest commission as a share of the trade's value, applied before the minimum (FINSABER)")
+    maximum_fraction: Fraction = Field(
+        0.01, description="largest commission as a share of the trade's value, applied before the minimum (FINSABER)"
+    )
 
 
 class ModelSettings(Section):
@@ -151,11 +157,15 @@ class Experiment(Section):
     convention: Literal["default"] = Field("default", description="sessions only, next open, costs on")
     baselines: tuple[Baseline, ...] = Field(BASELINES, description="what the agents are measured against")
     random_draws: PositiveInt = Field(999, description="most circular shifts of the random baseline (ours)")
-    cash_rate_per_year: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(0.0, description="what idle cash earns and Sharpe subtracts")
+    cash_rate_per_year: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
+        0.0, description="what idle cash earns and Sharpe subtracts"
+    )
     gap_buffer_fraction: Fraction = Field(0.01, description="share of the budget kept back for the gap to the open (ours)")
     derived_text: Literal["exclude", "allow"] = Field("exclude", description="allow: use texts written later, and mark the run optimistic")
     seed: Annotated[int, Field(ge=0)] = Field(7, description="of every random stream")
-    schedule: Literal["run_ahead", "serial"] = Field("run_ahead", description="research ahead of the clock, or one step after the other; same bytes")
+    schedule: Literal["run_ahead", "serial"] = Field(
+        "run_ahead", description="research ahead of the clock, or one step after the other; same bytes"
+    )
     without: tuple[Without, ...] = Field((), description="parts switched off: reflections, risk")
     agents: AgentSettings = AgentSettings()
     reflection: ReflectionSettings = ReflectionSettings()
