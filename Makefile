@@ -6,7 +6,6 @@ STAMP := $(VENV)/.installed
 # No BLAS thread pool: the matrices are tiny and the pools of parallel workers fight for the cores.
 export OPENBLAS_NUM_THREADS ?= 1
 export OMP_NUM_THREADS ?= 1
-export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test lint format bench lock docs clean
@@ -14,10 +13,10 @@ export UV_PYTHON_DOWNLOADS := never
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
 
-$(STAMP): requirements.lock pyproject.toml
-	@echo "setting up $(VENV) from requirements.lock (once, under a minute)"
-	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 11) <= v[:2] < (3, 14) else "Python 3.11 to 3.13 is needed, this is %d.%d; name another: make PYTHON=python3.12 ..." % v[:2])'
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+$(STAMP): requirements.lock pyproject.toml tools/install.py
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v < (3, 14) else "Python 3.11 to 3.13 is needed, $(PYTHON) is %d.%d; name another: make PYTHON=python3.12 install" % v)'
+	@echo "setting up $(VENV) from requirements.lock (once; a minute or two)"
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python tools/install.py
 	@touch $(STAMP)
 
@@ -29,7 +28,7 @@ demo: $(STAMP) ## run the agents on the bundled market: offline, no key
 test: $(STAMP) ## run all tests: offline, no key
 	@$(BIN)/python -m pytest
 
-lint: $(STAMP) ## style, types, import rules, generated docs
+lint: $(STAMP) ## style, types, import rules
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 
 format: $(STAMP) ## format the code

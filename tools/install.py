@@ -1,7 +1,7 @@
-"""Fill the environment this Python belongs to with exactly what requirements.lock names, then the project itself.
+"""Fill the environment this Python belongs to with what requirements.lock names, then with the project itself.
 
 Run with the environment's own Python: `.venv/bin/python tools/install.py` (Windows: `.venv\\Scripts\\python tools\\install.py`).
-uv does the work where it can be had, pip where it cannot; both check every hash.
+uv does it in seconds; where uv cannot be had or fails, pip does the same in a minute or two. Both check every hash.
 """
 
 from __future__ import annotations
@@ -12,27 +12,30 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-LOCK = ROOT / "requirements.lock"
 UV = "uv==0.13.9"
-
-
-def run(*arguments: str) -> bool:
-    return subprocess.run([sys.executable, "-m", *arguments], cwd=ROOT, check=False).returncode == 0
 
 
 def main() -> int:
     if sys.prefix == sys.base_prefix:
-        print("install.py fills a virtual environment; run it with .venv/bin/python", file=sys.stderr)
+        print("install.py fills a virtual environment: run it with that environment's Python, .venv/bin/python", file=sys.stderr)
         return 2
-    os.environ["UV_PYTHON_DOWNLOADS"] = "never"
     os.environ["VIRTUAL_ENV"] = sys.prefix
-    if run("pip", "install", "--quiet", "--disable-pip-version-check", UV):
-        ok = run("uv", "pip", "install", "--quiet", "--require-hashes", "-r", str(LOCK))
-        ok = ok and run("uv", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "-e", ".")
-    else:
-        ok = run("pip", "install", "--quiet", "--require-hashes", "-r", str(LOCK))
-        ok = ok and run("pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "-e", ".")
-    return 0 if ok else 1
+    if _run("pip", "install", "--quiet", UV, quietly=True) and _installed_by("uv", "pip"):
+        return 0
+    print("uv did not do it; pip installs the same, more slowly", file=sys.stderr)
+    return 0 if _installed_by("pip") else 1
+
+
+def _installed_by(*installer: str) -> bool:
+    """Whether the locked packages, then the project, could be installed."""
+    return _run(*installer, "install", "--quiet", "--require-hashes", "-r", "requirements.lock") and _run(
+        *installer, "install", "--quiet", "--no-deps", "--no-build-isolation", "-e", "."
+    )
+
+
+def _run(*module: str, quietly: bool = False) -> bool:
+    stderr = subprocess.DEVNULL if quietly else None
+    return subprocess.run([sys.executable, "-m", *module], cwd=ROOT, check=False, stderr=stderr).returncode == 0
 
 
 if __name__ == "__main__":
