@@ -7,6 +7,7 @@ from `equity.csv` and `fills.csv`. Formulas, units and edge cases stand in `docs
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -148,8 +149,8 @@ class _Account:
         return cls(
             equity_usd=equity_usd,
             position_usd=np.array([row["shares"] * (row["close_usd"] or 0.0) for row in rows], dtype=np.float64),
-            traded_usd=float(sum(abs(fill["shares"]) * fill["price_usd"] for fill in fills)),
-            commission_usd=float(sum(fill["commission_usd"] for fill in fills)),
+            traded_usd=math.fsum(abs(fill["shares"]) * fill["price_usd"] for fill in fills),
+            commission_usd=math.fsum(fill["commission_usd"] for fill in fills),
             trades=round_trips(shares),
             open_positions=int(len(shares) > 0 and shares[-1] > 0),
         )
@@ -175,8 +176,8 @@ def _summed(accounts: Sequence[_Account]) -> _Account:
     return _Account(
         equity_usd=np.sum([account.equity_usd for account in accounts], axis=0),
         position_usd=np.sum([account.position_usd for account in accounts], axis=0),
-        traded_usd=sum(account.traded_usd for account in accounts),
-        commission_usd=sum(account.commission_usd for account in accounts),
+        traded_usd=math.fsum(account.traded_usd for account in accounts),
+        commission_usd=math.fsum(account.commission_usd for account in accounts),
         trades=sum(account.trades for account in accounts),
         open_positions=sum(account.open_positions for account in accounts),
     )

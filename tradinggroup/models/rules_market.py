@@ -86,7 +86,7 @@ def _terms(features: Features, news_score: float | None, reports: Sequence[Repor
         breakout=BREAKOUT_WEIGHT * (features.is_new_high - features.is_new_low),
         reversion=REVERSION_WEIGHT * _reversion(features),
         news=NEWS_WEIGHT * (news_score or 0.0),
-        report=REPORT_WEIGHT * (sum(tones) / len(tones) if tones else 0.0),
+        report=REPORT_WEIGHT * (math.fsum(tones) / len(tones) if tones else 0.0),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -40,8 +41,8 @@ def read_news(evidence: Mapping[str, Any]) -> NewsScore:
 
 
 def _overall(items: Sequence[Mapping[str, float]]) -> NewsScore:
-    total = sum(item["influence"] for item in items)
-    mean = sum(item["influence"] * item["score"] for item in items) / total if total > 0 else 0.0
+    total = math.fsum(item["influence"] for item in items)
+    mean = math.fsum(item["influence"] * item["score"] for item in items) / total if total > 0 else 0.0
     ups, downs = sum(item["score"] > 0 for item in items), sum(item["score"] < 0 for item in items)
     score = round(max(-1.0, min(1.0, mean)), _DECIMALS)
     return NewsScore(score=score, analysis=f"Mean tone {score:+.2f}, weighted by influence: {ups} of {len(items)} items good, {downs} bad.")

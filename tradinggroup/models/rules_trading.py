@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -104,7 +105,7 @@ def experience_bonus(statistics: Mapping[str, Any] | None) -> dict[Action, float
     rewards = {action: statistics["by_action"][action] for action in _ACTIONS if statistics["by_action"].get(action) is not None}
     if len(rewards) < 2:
         return {}
-    mean = sum(rewards.values()) / len(rewards)
+    mean = math.fsum(rewards.values()) / len(rewards)
     cases = float(statistics["cases"])
     trust = EXPERIENCE_WEIGHT * cases / (cases + CASES_FOR_HALF_TRUST)
     return {action: round(trust * max(-1.0, min(1.0, (reward - mean) / EXPERIENCE_SCALE)), _DECIMALS) for action, reward in rewards.items()}

@@ -9,6 +9,7 @@ in the three words before turns a word around at half its weight. The lists are 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -112,8 +113,8 @@ def together(parts: Iterable[tuple[Signs, float]]) -> Signs:
     """The signs of several texts, each with its own weight."""
     entries = list(parts)
     return Signs(
-        good=sum(entry.good * weight for entry, weight in entries),
-        bad=sum(entry.bad * weight for entry, weight in entries),
+        good=math.fsum(entry.good * weight for entry, weight in entries),
+        bad=math.fsum(entry.bad * weight for entry, weight in entries),
         good_words=tuple(word for entry, _ in entries for word in entry.good_words),
         bad_words=tuple(word for entry, _ in entries for word in entry.bad_words),
     )

@@ -73,7 +73,7 @@ def label_forecast(
         p_true=p_true,
         hit_weight=hit_weight(change, band_fraction=band, p_true=p_true, sign_ok=sign_ok),
         correct=case.argmax_label == true_label,
-        brier=sum((case.probability(each) - (each == true_label)) ** 2 for each in DIRECTIONS),
+        brier=math.fsum((case.probability(each) - (each == true_label)) ** 2 for each in DIRECTIONS),
         log_score=max(0.0, -math.log(max(p_true, SMALLEST_PROBABILITY))),
     )
     return ForecastOutcome(case, outcome_session, known_at, label=label, reason=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
@@ -54,7 +55,7 @@ def base_rate_briers(lines: Sequence[Line]) -> list[float]:
             counts[pending[known]["true_label"]] += 1
             known += 1
         total = sum(counts.values())
-        briers.append(sum((counts[each] / total - (each == line["true_label"])) ** 2 for each in DIRECTIONS))
+        briers.append(math.fsum((counts[each] / total - (each == line["true_label"])) ** 2 for each in DIRECTIONS))
     return briers
 
 

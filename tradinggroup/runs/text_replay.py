@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -82,7 +83,7 @@ def replay_steps(
             outcomes=tuple(outcomes.get(session, ())),
             decisions=tuple(decisions.get(session, ())),
             lessons=tuple(lessons.get(session, ())),
-            equity_usd=sum(row["equity_usd"] for row in equity[session]) if session in equity else None,
+            equity_usd=math.fsum(row["equity_usd"] for row in equity[session]) if session in equity else None,
             agent=agent,
             shown=known,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -198,7 +199,7 @@ class _BaselineRun:
         if self._agents is None:
             return BaselineResult("random", NO_AGENTS)
         equity = self._agents.equity
-        agents_return = sum(equity[name][-1]["equity_usd"] for name in self._markets) / sum(
+        agents_return = math.fsum(equity[name][-1]["equity_usd"] for name in self._markets) / math.fsum(
             equity[name][0]["equity_usd"] for name in self._markets
         )
         draws = draw_random(self._markets, self._paths, agents_return=agents_return - 1, settings=self._settings)

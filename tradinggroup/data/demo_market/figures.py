@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields, replace
 from datetime import date, timedelta
 
@@ -99,7 +100,7 @@ def annual(quarters: list[Quarter]) -> Statement:
     """The year that four quarters make: flows added up, balances of the last."""
     last = quarters[-1].statement
     flows = [field.name for field in fields(Statement) if field.name not in _POINT_FIELDS]
-    return replace(last, **{name: round(sum(getattr(quarter.statement, name) for quarter in quarters), 1) for name in flows})
+    return replace(last, **{name: round(math.fsum(getattr(quarter.statement, name) for quarter in quarters), 1) for name in flows})
 
 
 def _quarter_ends() -> list[date]:

@@ -7,6 +7,7 @@ session then moves the returns of the next one (`prices.py`), so no text can hol
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
@@ -87,7 +88,7 @@ def make_news(company: Company, schedule: Schedule, reports: list[Report], seed:
 def news_tone(items: list[DemoItem]) -> float:
     """Tone of a session's news: the mean tone of its items, -1 to 1; 0 without news."""
     tones = [item.tone for item in items if item.counts]
-    return sum(tones) / len(tones) if tones else 0.0
+    return math.fsum(tones) / len(tones) if tones else 0.0
 
 
 def _moods(company: Company, count: int, seed: int) -> np.ndarray:
