@@ -59,7 +59,7 @@ class ForecastSettings(Section):
     rsi_sessions: PositiveInt = Field(14, description="length of the relative strength index (paper)")
     rsi_high: float = Field(70, description="overbought above (paper)")
     rsi_low: float = Field(40, description="oversold below (paper)")
-    window_sessions: PositiveInt = Field(20, description="window of high, low, mean and simplified ATR (paper)")
+    window_sessions: PositiveInt = Field(20, description="window of high, low, mean, simplified ATR and mean absolute return (paper)")
     volatility_sessions: PositiveInt = Field(10, description="window of the historical volatility (paper)")
     sideways_volatility_per_year: NonNegative = Field(
         0.20, description="historical volatility below which the market is possibly sideways (paper)"
@@ -105,7 +105,6 @@ class ReflectionSettings(Section):
     minimum_labelled: PositiveInt = Field(5, description="labelled sessions below which there is no experience (ours)")
     label_alpha: NonNegative = Field(0.5, description="sideways band as a share of the mean absolute return (ours)")
     label_minimum_fraction: NonNegative = Field(0.005, description="smallest sideways band (ours)")
-    label_window_sessions: PositiveInt = Field(20, description="window of the mean absolute return (paper)")
     reward_beta: NonNegative = Field(0.2, description="weight of the benchmark return in the reward (paper)")
     reward_gamma: NonNegative = Field(1.0, description="weight of the cost in the reward (paper)")
 
