@@ -33,7 +33,7 @@ class RunFigure(Figure):
 
     def _repr_png_(self) -> bytes:
         stream = io.BytesIO()
-        self.savefig(stream, format="png", dpi=90)
+        self.savefig(stream, format="png", dpi=75)
         return stream.getvalue()
 
 
