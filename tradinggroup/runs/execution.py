@@ -45,6 +45,8 @@ class Execution:
         Raises what ended the run early, after the folder was closed with the status that says so.
         """
         markets, gateway = markets_of(self.inputs), self._gateway()
+        # Rows whose recordings a kill has lost could not come out the same again: another answer would be given.
+        self.writer.write_after(self.run_store.flush)
         try:
             with LoopThread() as loop, self._closing(gateway, loop):
                 self._run_agents(markets, gateway, loop)

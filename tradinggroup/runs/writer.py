@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import heapq
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from operator import itemgetter
 from pathlib import Path
@@ -47,6 +47,7 @@ class RunWriter:
         self._waiting = {kind: _Waiting() for kind in RowKind}
         self._files = {kind: RowFile(folder / kind, first_line=_first_line(kind), keep=resume) for kind in RowKind}
         self._failure: DataError | None = None
+        self._before_rows: Callable[[], None] | None = None
 
     @classmethod
     def create(
@@ -78,6 +79,10 @@ class RunWriter:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def write_after(self, before_rows: Callable[[], None]) -> None:
+        """Call `before_rows` before rows reach the files: what they were made from must not be lost when the process is killed."""
+        self._before_rows = before_rows
 
     def row(self, kind: RowKind, session: date, symbol: str, row: Row) -> None:
         """Take one row; it waits until every earlier row of its file is there.
@@ -162,6 +167,8 @@ class RunWriter:
             return
         orders_end_later = slowest != date.max
         try:
+            if self._before_rows is not None:
+                self._before_rows()
             for kind, queue in self._waiting.items():
                 rows = queue.take(slowest - timedelta(days=1) if orders_end_later and kind is RowKind.ORDER else slowest)
                 if rows:
