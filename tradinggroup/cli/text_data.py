@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Mapping
+from itertools import starmap
 from typing import TYPE_CHECKING, Any
 
 from tradinggroup.cli.output import table
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from tradinggroup.data.check import Finding
 
 WIDTH = 80
+_INDENT = " " * 9
 
 
 def bundle_facts(manifest: Mapping[str, Any]) -> dict[str, Any]:
@@ -44,7 +46,7 @@ def text_summary(summary: Mapping[str, Any]) -> str:
         ("prices", f"{summary['basis']}{_levels(summary)}"),
         ("universe", str(summary["universe_note"])),
     ]
-    rows += [("rows" if not place else "", line) for place, line in enumerate(textwrap.wrap(_rows(summary["rows"]), WIDTH - 10))]
+    rows += [("rows" if not place else "", line) for place, line in enumerate(_rows(summary["rows"], WIDTH - 10))]
     lines = [table(rows), "", table([_SYMBOL_HEADS, *(_symbol_row(symbol, summary) for symbol in summary["symbols"])]), ""]
     left_out = [line for line in summary["left_out"] if line["count"]]
     lines += [f"left out  {line['count']:,} {line['what']}: {line['reason']}" for line in left_out] or ["left out  nothing"]
@@ -52,8 +54,11 @@ def text_summary(summary: Mapping[str, Any]) -> str:
 
 
 def text_findings(findings: Iterable[Finding]) -> str:
-    """One paragraph for each finding, errors first."""
-    return "\n".join(map(_finding_text, findings)) or "ok       nothing was found"
+    """One paragraph for each kind of finding, with the symbols that have it; errors first."""
+    groups: dict[tuple[str, str, str], list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault((finding.severity, finding.code, _without_count(finding)), []).append(finding)
+    return "\n".join(starmap(_group_text, groups.items())) or "ok       nothing was found"
 
 
 _SYMBOL_HEADS = ("symbol", "sessions", "first", "last", "news", "news a month")
@@ -71,19 +76,28 @@ def _bundle_text(facts: Mapping[str, Any]) -> str:
         return f"{facts['name']}\n  unusable: {facts['problem']}"
     symbols = ",".join(facts["symbols"]) if len(facts["symbols"]) <= 8 else f"{len(facts['symbols'])} symbols"
     head = f"{facts['name']}  {facts['id']}  {symbols}  {facts['first_session']}..{facts['last_session']}"
-    below = f"{facts['basis']}{_levels(facts)}; {_rows(facts['rows'])}"
-    return "\n".join([head, *textwrap.wrap(below, WIDTH, initial_indent="  ", subsequent_indent="  ")])
+    return "\n".join([head, f"  {facts['basis']}{_levels(facts)}", *(f"  {line}" for line in _rows(facts["rows"], WIDTH - 2))])
 
 
 def _levels(facts: Mapping[str, Any]) -> str:
     return " (levels know later splits or dividends)" if facts["levels_unsafe"] else ""
 
 
-def _rows(rows: Mapping[str, int]) -> str:
-    return ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in rows.items() if count)
+def _rows(rows: Mapping[str, int], width: int) -> list[str]:
+    """How many rows of each kind, in lines that keep each number with its kind."""
+    counts = [f"{count:,} {kind.replace('_', ' ')}".replace(" ", "\xa0") for kind, count in rows.items() if count]
+    return [line.replace("\xa0", " ") for line in textwrap.wrap(", ".join(counts), width)]
 
 
-def _finding_text(finding: Finding) -> str:
-    where = " ".join(str(part) for part in (finding.symbol, finding.session) if part)
-    line = f"{finding.severity:<8} {finding.code}  {where + ': ' if where else ''}{finding.text}"
-    return "\n".join(textwrap.wrap(line, WIDTH, subsequent_indent=" " * 9))
+def _without_count(finding: Finding) -> str:
+    """The sentence without the number it begins with, so that one sentence does for all symbols."""
+    rest = finding.text.removeprefix(f"{finding.count} ")
+    return rest[:1].upper() + rest[1:]
+
+
+def _group_text(kind: tuple[str, str, str], group: list[Finding]) -> str:
+    severity, code, sentence = kind
+    counts = [f"{finding.symbol}\xa0{finding.count:,}" for finding in group if finding.symbol]
+    lines = textwrap.wrap(f"{severity:<8} {code}: {sentence}", WIDTH, subsequent_indent=_INDENT)
+    lines += textwrap.wrap(", ".join(counts), WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT)
+    return "\n".join(lines).replace("\xa0", " ")

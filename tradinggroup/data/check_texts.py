@@ -93,7 +93,7 @@ def _timing(bundle: Bundle, symbol: str, what: str, rows: pd.DataFrame) -> Itera
     timed = rows[rows["time_precision"] != "day"]
     closed = _while_closed(bundle.calendar.name, timed["known_at"])
     if closed:
-        text = f"{closed} of {len(timed)} timed {what} came while the exchange was closed."
+        text = f"{closed} timed {what} came while the exchange was closed."
         yield Finding("note", f"{code}_after_hours", symbol, None, text, closed)
     late = int((rows["known_at"] > bundle.calendar.close_at(bundle.last_session)).sum())
     if late:
