@@ -126,7 +126,8 @@ def write_bundle(
 
     `prices` and `actions` may leave out `event_at` and `known_at`; they follow from the calendar. `sources` are plain
     objects that say where the data is from, under which licence, and when it was fetched.
-    Raises DataError: BUNDLE_EXISTS where `folder` holds anything, BUNDLE_INVALID for what no bundle may hold.
+    Raises DataError: BUNDLE_EXISTS where `folder` holds anything, BUNDLE_INVALID for what no bundle may hold,
+    BUNDLE_UNWRITABLE where the disk is full or read-only.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DataError(
@@ -224,15 +225,25 @@ def _to_frame(table: pa.Table) -> Any:
 
 @contextmanager
 def _whole_folder(folder: Path) -> Iterator[Path]:
-    """A sibling folder that becomes `folder` when the block ends well, and is removed when it does not."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    """A sibling folder that becomes `folder` when the block ends well, and is removed when it does not.
+
+    Raises DataError (BUNDLE_UNWRITABLE) for a disk that is full or read-only.
+    """
     partial = folder.with_name(f".{folder.name}.partial-{os.getpid()}")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
     try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
         yield partial
         if folder.exists():
             folder.rmdir()
         partial.rename(folder)
+    except OSError as problem:
+        raise DataError(
+            ErrorCode.BUNDLE_UNWRITABLE,
+            f"bundle {folder.name}: {problem.strerror or problem}",
+            folder=folder,
+            remedy="Make room or give write permission; nothing was left behind.",
+        ) from problem
     finally:
         shutil.rmtree(partial, ignore_errors=True)
