@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 CALLS_SHOWN = 5
-_PRE = '<pre style="white-space: pre-wrap; line-height: 1.25">'
+_PRE = '<pre style="white-space: pre-wrap; line-height: 1.25; font-family: var(--jp-code-font-family, monospace)">'
 
 
 def session_text(session: date | str) -> str:

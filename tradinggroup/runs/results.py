@@ -77,6 +77,7 @@ def result_figures(inputs: RunInputs, run: RunFolder, *, markets: Mapping[str, S
         "metrics": metrics,
         "baselines": baselines,
         "baselines_missing": {name: result.reason for name, result in report.results.items() if result.reason is not None},
+        "baselines_hindsight": [name for name in baselines if report.results[name].hindsight],
         "random": {"draws": report.random_draws or 0, "agents_percentile": report.agents_percentile},
         "forecasts": forecast_scores(run.outcomes()),
     }

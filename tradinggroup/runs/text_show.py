@@ -91,6 +91,8 @@ def _head(run: RunFolder) -> Iterator[str]:
         f"bundle {bundle.get('name', NONE)}@{_short_hash(bundle.get('hash', ''))}  prices {basis}  calls {header.get('calls_mode', NONE)}"
     )
     yield _times(header)
+    if run.settings.get("without"):
+        yield from wrapped(f"without {', '.join(run.settings['without'])}")
     if header.get("note"):
         yield from wrapped(str(header["note"]), first="note   ")
 
@@ -235,6 +237,9 @@ def _calls_table(run: RunFolder) -> str:
 
 def _notes(run: RunFolder) -> Iterator[str]:
     yield from wrapped(_assumptions(run.settings), first="assumes  ")
+    if run.header.get("baselines_hindsight"):
+        names = " and ".join(name.replace("_", " ") for name in run.header["baselines_hindsight"])
+        yield from wrapped(f"{names} know the agents' weights of the whole window (hindsight)", first="caution  ")
     for name, reason in (run.header.get("baselines_missing") or {}).items():
         yield from wrapped(f"{name.replace('_', ' ')}: {reason}", first="missing  ")
     for check in _readable(run.checks):
