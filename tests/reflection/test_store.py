@@ -63,6 +63,18 @@ def test_rebuilding_from_the_log_gives_the_same_store(tmp_path: Path, lessons: l
         assert len(store.all()) == len(lessons)
 
 
+def test_no_memory_of_the_process_gets_into_the_files(tmp_path: Path, lessons: list[Lesson]) -> None:
+    """Chroma's index files are made from memory that was never cleared; vectors are found again without them."""
+    path = tmp_path / "lessons"
+    with LessonStore.open(path, embed=_embed) as store:
+        store.add([Lesson.from_line(lessons[0].to_line() | {"lesson_id": f"lesson {number}"}) for number in range(1200)])
+    written = [file for file in path.glob("*/*") if file.stat().st_size]
+    assert {file.name for file in written} == {"data_level0.bin", "header.bin", "length.bin"}
+    assert all(not any(file.read_bytes()) for file in written if file.name != "header.bin")
+    with LessonStore.open(path, embed=_embed) as store:
+        assert len(store.all()) == 1200
+
+
 def test_writing_twice_keeps_one(tmp_path: Path, lessons: list[Lesson]) -> None:
     with LessonStore.open(tmp_path / "lessons", embed=_embed) as store:
         store.add(lessons[:2])

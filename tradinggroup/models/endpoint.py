@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from tradinggroup.errors import ErrorCode, UsageError
 
@@ -62,12 +64,22 @@ class Endpoint:
             return False
 
     def clean(self, text: str) -> str:
-        """`text` of a server as it may be kept: no key, no password of the address (however they are spelled), no half characters."""
+        """`text` of a server as it may be kept: no key, no user or password of the address (however spelled), no half characters."""
         text = text.encode("utf-8", "replace").decode("utf-8")
-        for secret in (self.key, urlsplit(self.base_url).password):
-            if secret is not None and len(secret) >= _SHORTEST_SECRET:
+        for secret in self._secrets():
+            if len(secret) >= _SHORTEST_SECRET:
                 text = _spellings(secret).sub("[key]", text)
         return text
+
+    def _secrets(self) -> Iterator[str]:
+        """The key, and what an address with `user:password@` sends in its place: both, and their form in the Basic header."""
+        if self.key is not None:
+            yield self.key
+        parts = urlsplit(self.base_url)
+        user, password = unquote(parts.username or ""), unquote(parts.password or "")
+        if user or password:
+            yield base64.b64encode(f"{user}:{password}".encode()).decode()
+        yield from (password, user)
 
 
 @cache

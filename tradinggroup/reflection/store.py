@@ -28,12 +28,17 @@ Embed = Callable[[Sequence[str]], npt.NDArray[Any]]
 COLLECTION = "lessons"
 BATCH_SIZE = 500
 """Lessons written at once; a single write costs as much as a few hundred together."""
+NEVER_SYNCED = 2**31 - 1
+"""Vectors stay in Chroma's SQLite file, and its index files stay empty: those are pieces of this process's memory, as it was."""
+_INDEX_FILES = ("data_level0.bin", "length.bin")
 
 
 class LessonStore:
     """The lessons of one run, on disk. Derived data: `rebuild` makes it again from the run's log."""
 
-    def __init__(self, client: ClientAPI, collection: Collection, embed: Embed) -> None:
+    def __init__(self, client: ClientAPI, collection: Collection, *, path: Path, embed: Embed) -> None:
+        """Use `open` or `rebuild`."""
+        self._path = path
         self._client = client
         self._collection = collection
         self._embed = embed
@@ -42,7 +47,7 @@ class LessonStore:
     def open(cls, path: Path, *, embed: Embed) -> LessonStore:
         """The store in folder `path`, made where there is none."""
         client = _client(path)
-        return cls(client, _collection(client), embed)
+        return cls(client, _collection(client), path=path, embed=embed)
 
     @classmethod
     def rebuild(cls, path: Path, lines: Iterable[Mapping[str, Any]], *, embed: Embed) -> LessonStore:
@@ -50,13 +55,14 @@ class LessonStore:
         client = _client(path)
         if COLLECTION in {collection.name for collection in client.list_collections()}:
             client.delete_collection(COLLECTION)
-        store = cls(client, _collection(client), embed)
+        store = cls(client, _collection(client), path=path, embed=embed)
         store.add([Lesson.from_line(line) for line in lines])
         return store
 
     def close(self) -> None:
         """Release the files; Windows can't move or delete the folder before."""
         self._client.close()  # type: ignore[attr-defined]  # of the concrete client, not of the interface
+        _blank_index_files(self._path)
 
     def __enter__(self) -> Self:
         return self
@@ -98,6 +104,16 @@ def session_number(session: date) -> int:
     return session.year * 10_000 + session.month * 100 + session.day
 
 
+def _blank_index_files(path: Path) -> None:
+    """Overwrite the empty index files with zeros.
+
+    Chroma writes them from memory that it never cleared, so whatever the process had there before gets in: prompts, and keys.
+    """
+    for name in _INDEX_FILES:
+        for file in path.glob(f"*/{name}"):
+            file.write_bytes(bytes(file.stat().st_size))
+
+
 def _client(path: Path) -> ClientAPI:
     import chromadb
     from chromadb.config import Settings
@@ -108,7 +124,8 @@ def _client(path: Path) -> ClientAPI:
 
 def _collection(client: ClientAPI) -> Collection:
     # No embedding function: the default one downloads a model at the first write.
-    return client.get_or_create_collection(COLLECTION, embedding_function=None, metadata={"hnsw:space": "cosine"})
+    metadata = {"hnsw:space": "cosine", "hnsw:sync_threshold": NEVER_SYNCED}
+    return client.get_or_create_collection(COLLECTION, embedding_function=None, metadata=metadata)
 
 
 def _metadata(lesson: Lesson) -> dict[str, str | int]:

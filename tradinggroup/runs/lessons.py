@@ -11,7 +11,7 @@ from tradinggroup.runs.folder import RunFolder
 def keep_lessons(project: Project, run: RunFolder) -> None:
     """Write the run's lessons to its collection in `backtests/lessons/RUN/`; nothing where it has none."""
     if run.reflections():
-        lesson_store(project, run)
+        lesson_store(project, run).close()
 
 
 def lesson_store(project: Project, run: RunFolder) -> LessonStore:
