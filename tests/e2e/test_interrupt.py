@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -42,13 +41,13 @@ class Silent:
 
 
 @pytest.fixture(scope="module")
-def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the same run, never interrupted."""
     project = make_project(tmp_path_factory.mktemp("unbroken") / "project")
     with fault_server(good_answer) as server, pytest.MonkeyPatch.context() as patch:
         patch.setenv("OPENAI_BASE_URL", server.url)
         assert run_command(["-C", str(project), "backtest", "study"]) == 0
-    yield latest(project)
+    return latest(project)
 
 
 @pytest.mark.parametrize("killed_by", [signal.SIGINT, signal.SIGKILL], ids=["interrupted", "killed"])

@@ -56,7 +56,11 @@ class LessonStore:
         if COLLECTION in {collection.name for collection in client.list_collections()}:
             client.delete_collection(COLLECTION)
         store = cls(client, _collection(client), path=path, embed=embed)
-        store.add([Lesson.from_line(line) for line in lines])
+        try:
+            store.add([Lesson.from_line(line) for line in lines])
+        except BaseException:
+            store.close()
+            raise
         return store
 
     def close(self) -> None:

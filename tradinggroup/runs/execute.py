@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -100,18 +101,20 @@ def resume_run(project: Project, run: RunFolder, options: RunOptions, progress: 
 def _execute(
     project: Project, inputs: RunInputs, writer: RunWriter, header: Mapping[str, Any], calls: CallsMode, progress: Progress | None
 ) -> RunFolder:
-    writer.write_header(header)
-    shared = RecordingStore.open(project.shared_recordings) if _asks_server(inputs) else None
-    execution = Execution(
-        inputs=inputs,
-        writer=writer,
-        header=header,
-        run_store=RecordingStore.open(writer.folder / RECORDINGS),
-        shared_store=shared,
-        mode=calls,
-        progress=progress or NoProgress(),
-    )
-    run = execution.run()
+    with contextlib.ExitStack() as opened:
+        opened.callback(writer.close)
+        writer.write_header(header)
+        run_store = opened.enter_context(RecordingStore.open(writer.folder / RECORDINGS))
+        shared = opened.enter_context(RecordingStore.open(project.shared_recordings)) if _asks_server(inputs) else None
+        run = Execution(
+            inputs=inputs,
+            writer=writer,
+            header=header,
+            run_store=run_store,
+            shared_store=shared,
+            mode=calls,
+            progress=progress or NoProgress(),
+        ).run()
     keep_lessons(project, run)
     return run
 
