@@ -40,7 +40,8 @@ class Project:
         if named:
             root = Path(named).expanduser().resolve()
             if not root.is_dir():
-                raise UsageError(ErrorCode.PROJECT_INVALID, f"no folder {named}", remedy="Name an existing project folder.")
+                origin = "" if folder else f", origin={HOME_VARIABLE}"
+                raise UsageError(ErrorCode.PROJECT_INVALID, f"no folder {named}{origin}", remedy="Name an existing project folder.")
             return cls(root)
         here = Path.cwd().resolve()
         for candidate in (here, *here.parents):
@@ -99,9 +100,10 @@ class Project:
         for candidate in (direct, self.root / name, self.experiments_folder / f"{name}.toml"):
             if candidate.is_file():
                 return candidate.resolve()
-        default = self.content_file("backtests", f"{Path(name).stem}.toml")
-        if default is not None:
-            return default
+        # A mistyped path must not fall back to an experiment that only shares its last word.
+        packaged = self.content_file("backtests", f"{direct.stem}.toml")
+        if packaged is not None and direct.suffix in ("", ".toml") and direct.parent in (Path(), Path("backtests")):
+            return packaged
         raise UsageError(
             ErrorCode.EXPERIMENT_NOT_FOUND,
             f"no experiment file {name}",

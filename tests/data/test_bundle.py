@@ -191,8 +191,9 @@ def test_a_failure_while_writing_leaves_nothing(tmp_path: Path, monkeypatch: pyt
         raise OSError("No space left on device")
 
     monkeypatch.setattr(pq, "write_table", full_disk)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(DataError, match="No space") as caught:
         _write(tmp_path / "bad", make_frames())
+    assert caught.value.code is ErrorCode.BUNDLE_UNWRITABLE
     assert list(tmp_path.iterdir()) == []
 
 

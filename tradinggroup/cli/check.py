@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import asdict
+from itertools import starmap
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from tradinggroup.cli.options import ExperimentArgument, JsonOption, Overrides, setting_options
-from tradinggroup.cli.output import emit_json, only_json_on_stdout, project_of, table
+from tradinggroup.cli.output import emit_json, only_json_on_stdout, project_of
 
 if TYPE_CHECKING:
     from tradinggroup.experiment import ResolvedExperiment
     from tradinggroup.project import Project
 
+WIDTH = 80
 EXAMPLE = "tradinggroup check backtests/demo.toml"
 
 
@@ -42,10 +45,16 @@ def show_check(project: Project, resolved: ResolvedExperiment, *, as_json: bool)
     if as_json:
         emit_json({"ok": is_ready, "checks": [asdict(line) for line in lines], "plan": plan})
     else:
-        rows: list[tuple[str, ...]] = [("ok" if line.ok else "error", line.what, line.text) for line in lines]
-        print(table([*rows, ("plan", "", _plan_text(plan))] if plan else rows))
+        rows = [("ok" if line.ok else "error", line.what, line.text) for line in lines]
+        print("\n".join(starmap(_row_text, [*rows, ("plan", "", _plan_text(plan))] if plan else rows)))
     if not is_ready:
         raise typer.Exit(1)
+
+
+def _row_text(mark: str, what: str, text: str) -> str:
+    """Three columns at 80 characters; a long text goes on below its column."""
+    head = f"{mark:<5}  {what:<12}  "
+    return textwrap.fill(text, WIDTH, initial_indent=head, subsequent_indent=" " * len(head), break_on_hyphens=False)
 
 
 def _plan_text(plan: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ from tradinggroup.cli.framework import add, new_group
 from tradinggroup.cli.options import JsonOption, NameOption
 from tradinggroup.cli.output import emit_json, needed_day, only_json_on_stdout, parse_day, project_of, saved, split_list
 from tradinggroup.cli.text_data import bundle_facts, text_bundles, text_findings, text_summary
-from tradinggroup.errors import TradinggroupError
+from tradinggroup.errors import ErrorCode, TradinggroupError, UsageError
 
 if TYPE_CHECKING:
     from tradinggroup.data.bundle import Bundle
@@ -59,6 +59,9 @@ def import_command(
     Refuses what cannot be used, naming file and line; `data check` counts the rest.
     """
     first, last = parse_day(start, "--start"), parse_day(end, "--end")
+    chosen = split_list(symbols)
+    if chosen == []:
+        raise UsageError(ErrorCode.USAGE, "--symbols names no symbol", remedy="Write --symbols A,B, or leave it out for all of DIR.")
     project = project_of(context)
     from tradinggroup.data.importing import import_folder
     from tradinggroup.data.records import PriceBasis
@@ -69,7 +72,7 @@ def import_command(
             name=name,
             bundles_folder=project.bundles_folder,
             prices=prices,
-            symbols=split_list(symbols),
+            symbols=chosen,
             start=first,
             end=last,
             basis=PriceBasis(basis) if basis else None,

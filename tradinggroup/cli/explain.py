@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from datetime import date
 from typing import Annotated
 
 import typer
@@ -9,6 +11,7 @@ import typer
 from tradinggroup.cli.options import JsonOption, RequiredRun
 from tradinggroup.cli.output import emit_json, needed_day, project_of
 from tradinggroup.cli.trades import check_symbol
+from tradinggroup.errors import ErrorCode, UsageError
 
 EXAMPLE = "tradinggroup explain latest 2023-09-19 ACME"
 
@@ -23,6 +26,9 @@ def command(context: typer.Context, run: RequiredRun, session: Session, symbol: 
     """
     from tradinggroup.runs.locate import find_run
 
+    with contextlib.suppress(ValueError):
+        date.fromisoformat(run)
+        raise UsageError(ErrorCode.USAGE, f"RUN is {run}, a day", remedy=f"The run comes first: {EXAMPLE}.")
     day = needed_day(session, "SESSION")
     folder = find_run(project_of(context), run)
     check_symbol(folder.symbols, symbol)

@@ -130,7 +130,7 @@ def as_known_error(problem: Exception) -> TradinggroupError:
 def _usage(problem: typer.TyperException) -> UsageError:
     context = getattr(problem, "ctx", None)
     name = context.command_path if context is not None else PROGRAM
-    text = problem.format_message().strip()
+    text = problem.format_message().strip().replace(": Value error, ", ": ")  # of the parser's own validation
     return UsageError(ErrorCode.USAGE, text[:1].lower() + text[1:], remedy=f"See: {name} --help.")
 
 

@@ -10,6 +10,7 @@ import typer
 from tradinggroup.cli.options import JsonOption, RunArgument
 from tradinggroup.cli.output import emit_json, parse_day, project_of
 from tradinggroup.cli.trades import check_symbol
+from tradinggroup.errors import ErrorCode, UsageError
 
 EXAMPLE = "tradinggroup replay latest --from 2023-09-18 --symbol ACME --step"
 
@@ -39,6 +40,8 @@ def command(
     from tradinggroup.runs.text_replay import replay_steps
 
     first, last = parse_day(start, "--from"), parse_day(end, "--to")
+    if first and last and last < first:
+        raise UsageError(ErrorCode.DATES_OUTSIDE, f"--from {first} is after --to {last}", remedy="Give the earlier day as --from.")
     folder = find_run(project_of(context), run)
     check_symbol(folder.symbols, symbol)
     steps = replay_steps(folder, start=first, end=last, symbol=symbol, agent=agent)

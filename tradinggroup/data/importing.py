@@ -109,11 +109,13 @@ def action_frame(actions: Mapping[str, Sequence[ActionRow]]) -> pd.DataFrame:
 def _price_files(folder: Path, prices: str, symbols: Sequence[str] | None) -> list[Path]:
     """The price files of `symbols`, or all of them, by name."""
     place = folder / prices
+    if not folder.is_dir():
+        raise DataError(ErrorCode.IMPORT_INVALID, f"no folder {folder}", remedy="Name a folder that holds prices/SYMBOL.csv.")
     if not place.is_dir():
         raise DataError(
             ErrorCode.IMPORT_INVALID, f"no folder {prices} in {folder}", remedy="Name the folder of price files with --prices SUBFOLDER."
         )
-    found = {path.stem: path for path in sorted(place.glob("*.csv")) if not path.name.startswith(("_", "."))}
+    found = {path.stem: path for path in sorted(place.glob("*.csv")) if path.is_file() and not path.name.startswith(("_", "."))}
     if not found:
         raise DataError(ErrorCode.IMPORT_INVALID, f"no price files in {place}", remedy="A symbol's prices stand in SYMBOL.csv.")
     wanted = sorted(set(symbols)) if symbols else sorted(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -40,19 +41,22 @@ class Times:
 
 
 def read_objects(file: Path) -> Iterator[tuple[Place, dict[str, Any]]]:
-    """The objects of a JSON Lines file with their places; blank lines are passed over."""
-    with file.open("rb") as lines:
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            place = Place(file, number)
-            try:
-                value = orjson.loads(line)
-            except orjson.JSONDecodeError as error:
-                raise place.refuse(f"not JSON ({error.msg})") from None
-            if not isinstance(value, dict):
-                raise place.refuse("not a JSON object")
-            yield place, value
+    """The objects of a JSON Lines file with their places; blank lines and a byte order mark are passed over."""
+    try:
+        lines = file.read_bytes().removeprefix(BOM_UTF8).splitlines()
+    except OSError as error:
+        raise Place(file, 0).refuse(f"cannot be read ({error.strerror})") from None
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        place = Place(file, number)
+        try:
+            value = orjson.loads(line)
+        except orjson.JSONDecodeError as error:
+            raise place.refuse(f"not JSON ({error.msg})") from None
+        if not isinstance(value, dict):
+            raise place.refuse("not a JSON object")
+        yield place, value
 
 
 def text_of(place: Place, item: Mapping[str, Any], key: str, default: str = "") -> str:

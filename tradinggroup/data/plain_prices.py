@@ -94,6 +94,8 @@ def _rows(file: Path, columns: Sequence[str]) -> Iterator[tuple[Place, dict[str,
                 if len(fields) != len(header):
                     raise place.refuse(f"{len(fields)} fields under {len(header)} columns")
                 yield place, dict(zip(header, fields, strict=True))
+    except OSError as error:
+        raise Place(file, 0).refuse(f"cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:
         raise Place(file, 0).refuse("not UTF-8 text") from None
     except csv.Error as error:

@@ -37,7 +37,7 @@ class CheckLine:
 
 
 def check_experiment(project: Project, resolved: ResolvedExperiment) -> list[CheckLine]:
-    """Look at cards, risk profile, bundle, dates and models; every part is looked at, whatever the others say."""
+    """Look at cards, risk profile, bundle, dates and models; every part is looked at, and one error is said once."""
     experiment = resolved.experiment
     looks: list[tuple[str, Callable[[], str]]] = [
         ("cards", lambda: f"{len(load_cards(project))} read, placeholders and schemas known"),
@@ -45,7 +45,12 @@ def check_experiment(project: Project, resolved: ResolvedExperiment) -> list[Che
         ("bundle", lambda: _bundle_text(project, resolved)),
         ("model", lambda: _model_text(project, resolved)),
     ]
-    return [_looked(what, look) for what, look in looks]
+    lines: list[CheckLine] = []
+    for what, look in looks:
+        line = _looked(what, look)
+        if line.ok or line.text not in (earlier.text for earlier in lines):
+            lines.append(line)
+    return lines
 
 
 def estimate(project: Project, resolved: ResolvedExperiment) -> dict[str, Any]:
