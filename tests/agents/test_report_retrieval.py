@@ -41,7 +41,7 @@ def test_no_filing_asks_nobody() -> None:
     found = retrieve(context(double), figures=(FIGURES,))
     assert double.requests == []
     assert found.to_line() == {"no_filing": True, "forms": {}}
-    assert (found.newest_known_at, found.failure, report_text(found)) == (None, None, "No filing is known.")
+    assert (found.newest_known_at, found.failure, report_text(found, SESSION)) == (None, None, "No filing is known.")
 
 
 def test_both_forms_are_summarised_each_with_its_own_template() -> None:
@@ -49,7 +49,7 @@ def test_both_forms_are_summarised_each_with_its_own_template() -> None:
     found = retrieve(context(double), filing("10-K"), filing("10-Q", known_at=MAY), filing("10-Q", known_at=AUGUST), figures=(FIGURES,))
     assert [(request.purpose, request.schema) for request in double.requests] == [("10-K", ReportSummary), ("10-Q", ReportSummary)]
     assert "annual report" in prompts(double)[0]
-    assert "quarterly report (10-Q) for the period to 2022-12-31, accepted on 2023-08-02" in prompts(double)[1]
+    assert "quarterly report (10-Q, period ended 214 days before it was filed)" in prompts(double)[1]
     line = found.to_line()
     assert list(line["forms"]) == ["10-K", "10-Q"]
     assert list(line["forms"]["10-Q"]) == [
@@ -118,13 +118,13 @@ def test_a_failed_summary_is_flagged_and_kept_until_the_next_filing() -> None:
     assert found.summaries == ()
     form = found.to_line()["forms"]["10-K"]
     assert (form["failure"], form["summary"], form["indicators"]) == ({"kind": "schema", "detail": "p_up is missing"}, "", [])
-    assert "could not be summarised" in report_text(found)
+    assert "10-K, filed 229 days ago, for a period that ended 262 days ago: it could not be summarised" in report_text(found, SESSION)
 
 
 def test_figures_show_amounts_and_margins_but_nothing_per_share() -> None:
     text = figures_text(FIGURES)
     assert text.splitlines() == [
-        "For the period to 2023-06-30:",
+        "(period ended 34 days before it was filed)",
         "- revenues: 2,000.0 million USD",
         "- gross profit: 900.0 million USD",
         "- assets: 5,500.0 million USD",

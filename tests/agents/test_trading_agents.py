@@ -229,15 +229,17 @@ def test_prompts_are_complete() -> None:
     for prompt in all_prompts():
         assert "{" not in prompt
         assert "ACME" in prompt
-        assert "2023-09-19" in prompt
+        assert "It is Tuesday, after the close." in prompt
+        assert "2023" not in prompt
         assert "RSI-14: 55.0 (neither extreme)" in prompt
         assert "Score +0.40 (positive)" in prompt
     style, decision = all_prompts()[1:]
     for prompt in (style, decision):
-        assert "invested 50.9 % of the equity, cash 49.1 %; open profit +5.06 %; -2.14 % from the highest equity" in prompt
-        assert "Trend up (test: soft); up 0.60, down 0.20, sideways 0.20. Momentum." in prompt
+        assert "- invested: 50.9 % of the equity\n- cash: 49.1 % of the equity\n- open profit: +5.06 %\n" in prompt
+        assert "- below the highest equity so far: -2.14 %" in prompt
+        assert "Trend up (test: soft); up 0.60, down 0.20, sideways 0.20. <quoted>Momentum.</quoted>" in prompt
     assert "forced sale at an open loss of -4.00 % or an open profit of +8.00 % (daily deviation 2.00 %)" in decision
-    assert "balanced, confidence 0.60. Nothing stands out." in decision
+    assert "balanced, confidence 0.60. <quoted>Nothing stands out.</quoted>" in decision
     assert "The risk layer is off" in all_prompts(thresholds=None)[2]
 
 

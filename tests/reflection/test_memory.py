@@ -92,6 +92,26 @@ def test_visibility_holds_for_any_order_of_adding(order: list[int], ask_at: int,
         assert set(lesson.outcome_ids) <= known
 
 
+@settings(deadline=None, derandomize=True, max_examples=40)
+@given(
+    order=st.permutations(range(24)),
+    asked=st.lists(st.integers(0, 24), min_size=2, max_size=8, unique=True),
+    agent=st.sampled_from(["forecasting", "decision", "style_selection"]),
+)
+def test_sessions_that_ask_in_any_order_get_the_lessons_of_the_plain_order(order: list[int], asked: list[int], agent: str) -> None:
+    """Outcomes arrive out of order, and later sessions ask before earlier ones: every answer is that of the plain walk."""
+    outcomes = _forecasts(24) if agent == "forecasting" else _decisions(24)
+    walked = _memory([])
+    plain = {}
+    for index in range(25):
+        plain[index] = _ask(walked, agent, index)
+        if index < 24:
+            walked.add(outcomes[index])
+    mixed = _memory([outcomes[n] for n in order])  # type: ignore[misc]
+    for index in asked:
+        assert _ask(mixed, agent, index) == plain[index]
+
+
 def test_the_window_ends_where_the_desk_says() -> None:
     lesson = _must(_ask(_memory(_forecasts(30)), "forecasting", 30, window=20))
     assert lesson.outcome_ids[0] == f"ACME-forecasting-{SESSIONS[10].isoformat()}"
@@ -130,17 +150,17 @@ def test_forecasting_text() -> None:
         "p_up 0.20, p_down 0.20, p_sideways 0.60, gate sideways",
     )
     assert lesson.text.splitlines() == [
-        "Own record, 2024-01-01 to 2024-01-12: 10 forecasts with a known outcome, hit rate 0.50, "
+        "Own record, 12 days up to the newest case, a Fri: 10 forecasts with a known outcome, hit rate 0.50, "
         "mean Brier score 0.660 (0 is perfect, 0.667 is even odds).",
         "By predicted class: up 3 of 5 right; down 1 of 3 right; sideways 1 of 2 right.",
         "Right, clearest first:",
-        f"- 2024-01-02 | {EVIDENCE}, news +0.35 | {down} | return -0.0300, down",
-        f"- 2024-01-04 | {EVIDENCE}, news +0.35 | {up} | return +0.0400, up",
-        f"- 2024-01-01 | {EVIDENCE}, news +0.35 | {up} | return +0.0200, up",
+        f"- Tue, 10 days before the newest | {EVIDENCE}, news +0.35 | {down} | return -0.0300, down",
+        f"- Thu, 8 days before the newest | {EVIDENCE}, news +0.35 | {up} | return +0.0400, up",
+        f"- Mon, 11 days before the newest | {EVIDENCE}, news +0.35 | {up} | return +0.0200, up",
         "Wrong, costliest first:",
-        f"- 2024-01-10 | {EVIDENCE}, news +0.35 | {up} | return -0.0500, down",
-        f"- 2024-01-09 | {EVIDENCE}, news +0.35 | {sideways} | return +0.0210, up",
-        f"- 2024-01-05 | {EVIDENCE}, news +0.35 | {up} | return -0.0160, down",
+        f"- Wed, 2 days before the newest | {EVIDENCE}, news +0.35 | {up} | return -0.0500, down",
+        f"- Tue, 3 days before the newest | {EVIDENCE}, news +0.35 | {sideways} | return +0.0210, up",
+        f"- Fri, 7 days before the newest | {EVIDENCE}, news +0.35 | {up} | return -0.0160, down",
         "Rule: down was your least reliable call; give it less probability unless today's evidence differs from the wrong cases above.",
     ]
 
@@ -164,18 +184,18 @@ def test_decision_text() -> None:
     lesson = _must(_ask(_memory(_decisions(10)), "decision", 10))
     bold, careful = (f"{EVIDENCE}, no news, trend up, style {style}, weight 0.06" for style in ("aggressive", "conservative"))
     assert lesson.text.splitlines() == [
-        "Own record, 2024-01-01 to 2024-01-12: 10 decisions with a known outcome, "
+        "Own record, 12 days up to the newest case, a Fri: 10 decisions with a known outcome, "
         "0.70 of them with a positive reward, mean reward +0.0063.",
         "By action taken: hold 3 (mean +0.0044); buy 4 (mean +0.0133); sell 3 (mean -0.0012). "
         "Best action with hindsight: hold 1, buy 6, sell 3 times; mean regret 0.0028.",
         "Good, best first:",
-        f"- 2024-01-04 | {bold} | buy | reward +0.0257",
-        f"- 2024-01-09 | {bold} | buy | reward +0.0134",
-        f"- 2024-01-01 | {bold} | buy | reward +0.0128",
+        f"- Thu, 8 days before the newest | {bold} | buy | reward +0.0257",
+        f"- Tue, 3 days before the newest | {bold} | buy | reward +0.0134",
+        f"- Mon, 11 days before the newest | {bold} | buy | reward +0.0128",
         "Bad, worst first:",
-        f"- 2024-01-11 | {careful} | sell | reward -0.0034; better: buy (+0.0056)",
-        f"- 2024-01-03 | {careful} | sell | reward -0.0002; better: buy (+0.0003)",
-        f"- 2024-01-08 | {careful} | sell | reward +0.0000; better: hold (+0.0000)",
+        f"- Thu, 1 day before the newest | {careful} | sell | reward -0.0034; better: buy (+0.0056)",
+        f"- Wed, 9 days before the newest | {careful} | sell | reward -0.0002; better: buy (+0.0003)",
+        f"- Mon, 4 days before the newest | {careful} | sell | reward +0.0000; better: hold (+0.0000)",
         "Rule: sell cost reward on average; buy was best most often; review the bad cases above before repeating it.",
     ]
 
@@ -183,7 +203,7 @@ def test_decision_text() -> None:
 def test_style_text() -> None:
     lesson = _must(_ask(_memory(_decisions(10)), "style_selection", 10))
     assert lesson.text.splitlines() == [
-        "Own record, 2024-01-01 to 2024-01-12: 10 sessions by style.",
+        "Own record, 12 days up to the newest case, a Fri: 10 sessions by style.",
         "- aggressive: 4 sessions, mean equity return +0.0175, share of gains 1.00, worst session +0.0016",
         "- balanced: 3 sessions, mean equity return -0.0020, share of gains 0.00, worst session -0.0031",
         "- conservative: 3 sessions, mean equity return +0.0000, share of gains 0.00, worst session +0.0000",
@@ -226,5 +246,5 @@ def test_no_price_share_count_or_cost_in_a_lesson(agent: str) -> None:
 def test_line_and_back() -> None:
     lesson = _must(_ask(_memory(_decisions(10)), "decision", 10))
     line = lesson.to_line()
-    assert list(line) == ["session", "symbol", "agent", "lesson_id", "known_at", "outcome_ids", "statistics", "text"]
+    assert list(line) == ["session", "symbol", "agent", "lesson_id", "known_at", "outcome_ids", "case_ids", "author", "statistics", "text"]
     assert Lesson.from_line(line) == lesson

@@ -19,6 +19,7 @@ from tradinggroup.agents.wording import (
     news_text,
     report_text,
     style_text,
+    weekday,
 )
 from tradinggroup.data.features import Features
 from tradinggroup.models.answers import Decision
@@ -58,10 +59,10 @@ async def decide(
         agent=AGENT,
         template="decision",
         values={
-            "session": session.isoformat(),
+            "session": weekday(session),
             "features": features_text(features, context.settings.forecasting),
             "news_sentiment": news_text(news),
-            "report_retrieval": report_text(report),
+            "report_retrieval": report_text(report, session),
             "forecasting": forecast_text(forecasting),
             "style_selection": style_text(style),
             "account": account_text(account),

@@ -9,7 +9,7 @@ from typing import Any, cast
 from tradinggroup.agents.context import AgentContext, ask
 from tradinggroup.agents.gate import gate
 from tradinggroup.agents.outputs import Forecasting, Label, NewsSentiment, ReportRetrieval, newest
-from tradinggroup.agents.wording import NO_EXPERIENCE, features_text, news_text, report_text
+from tradinggroup.agents.wording import NO_EXPERIENCE, features_text, news_text, report_text, weekday
 from tradinggroup.data.features import Features
 from tradinggroup.models.answers import Forecast
 
@@ -42,10 +42,10 @@ async def forecast(
         agent=AGENT,
         template="forecast",
         values={
-            "session": session.isoformat(),
+            "session": weekday(session),
             "features": features_text(features, settings),
             "news_sentiment": news_text(news),
-            "report_retrieval": report_text(report),
+            "report_retrieval": report_text(report, session),
             "experience": experience or NO_EXPERIENCE,
         },
         evidence={

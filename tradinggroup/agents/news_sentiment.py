@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, cast
 from tradinggroup.agents.context import AgentContext, ask
 from tradinggroup.agents.news_importance import base_score, influence
 from tradinggroup.agents.outputs import NewsItemAnalysis, NewsSentiment, SentimentLabel
-from tradinggroup.agents.wording import quoted
-from tradinggroup.clock import iso_utc
+from tradinggroup.agents.wording import hours_ago, quoted, weekday
 from tradinggroup.data.records import NewsItem
 from tradinggroup.models.answers import NewsScore
 from tradinggroup.models.port import Failure, ModelReply
@@ -49,7 +48,7 @@ async def analyse_news(context: AgentContext, *, session: date, view: View, afte
     if not items:
         return NewsSentiment(0.0, "neutral", NO_NEWS, no_news=True, items_seen=0, items=(), failure=None, newest_known_at=None)
     kept = select_items(context, items)
-    replies = await asyncio.gather(*(_ask_item(context, scored, session, position) for position, scored in enumerate(kept)))
+    replies = await asyncio.gather(*(_ask_item(context, scored, session, position, view.as_of) for position, scored in enumerate(kept)))
     analyses = tuple(_analysis(scored, reply) for scored, reply in zip(kept, replies, strict=True))
     overall = await _overall(context, analyses, session=session, items_seen=len(items))
     failed = isinstance(overall, Failure)
@@ -94,18 +93,18 @@ def label(score: float, positive_from: float) -> SentimentLabel:
     return "negative" if score <= -positive_from else "neutral"
 
 
-async def _ask_item(context: AgentContext, scored: ScoredItem, session: date, position: int) -> ModelReply:
+async def _ask_item(context: AgentContext, scored: ScoredItem, session: date, position: int, as_of: datetime) -> ModelReply:
     item = scored.item
     return await ask(
         context,
         agent=AGENT,
         template="item",
         values={
-            "session": session.isoformat(),
-            "title": quoted(item.title) or "(no headline)",
-            "summary": quoted(item.summary) or "(headline only)",
-            "source": quoted(item.source) or "unknown",
-            "published": iso_utc(item.known_at),
+            "session": weekday(session),
+            "title": quoted(item.title, otherwise="(no headline)"),
+            "summary": quoted(item.summary, otherwise="(headline only)"),
+            "source": quoted(item.source, otherwise="(unknown)"),
+            "published": hours_ago(item.known_at, as_of, is_day_only=item.time_precision == "day"),
         },
         evidence={"title": item.title, "summary": item.summary},
         session=session,
@@ -138,7 +137,7 @@ async def _overall(context: AgentContext, analyses: Sequence[NewsItemAnalysis], 
         agent=AGENT,
         template="overall",
         values={
-            "session": session.isoformat(),
+            "session": weekday(session),
             "items": "\n".join(_item_line(number, analysis) for number, analysis in enumerate(read, start=1)),
             "items_seen": str(items_seen),
         },
@@ -149,5 +148,5 @@ async def _overall(context: AgentContext, analyses: Sequence[NewsItemAnalysis], 
 
 
 def _item_line(number: int, analysis: NewsItemAnalysis) -> str:
-    title = quoted(analysis.title) or "(no headline)"
-    return f'{number}. influence {analysis.influence:.2f}, score {analysis.score:+.2f}: """{title}""" {analysis.analysis}'
+    title = quoted(analysis.title, otherwise="(no headline)")
+    return f"{number}. influence {analysis.influence:.2f}, score {analysis.score:+.2f}: {title} {quoted(analysis.analysis)}".rstrip()

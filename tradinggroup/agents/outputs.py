@@ -94,7 +94,7 @@ class FormReport:
     summary: ReportSummary | None
     failure: Failure | None
     prompt_text: str
-    """How later prompts show it."""
+    """What later prompts quote of it; empty where the call failed."""
     line: Mapping[str, Any]
     """Its object of the decision line, made once."""
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from tradinggroup.agents.context import AgentContext, ask
 from tradinggroup.agents.outputs import FormReport, ReportRetrieval, failure_line
-from tradinggroup.agents.wording import figures_text, quoted
-from tradinggroup.clock import NEW_YORK, iso_utc
+from tradinggroup.agents.wording import ended_before, figures_text, quoted
+from tradinggroup.clock import iso_utc
 from tradinggroup.data.records import Filing, Fundamentals
 from tradinggroup.models.answers import ReportSummary
 from tradinggroup.models.port import Failure
@@ -67,10 +67,9 @@ async def _summarise(context: AgentContext, filing: Filing, figures: Fundamental
         template=filing.form,
         values={
             "form": filing.form,
-            "period": filing.period or "not stated",
-            "filed": filing.known_at.astimezone(NEW_YORK).date().isoformat(),
+            "period": ended_before(filing.period, filing.known_at),
             "figures": figures_text(figures),
-            "passages": "\n\n".join(f'[{number}] """{quoted(passage.chunk.text)}"""' for number, passage in enumerate(passages, start=1)),
+            "passages": "\n\n".join(f"[{number}] {quoted(passage.chunk.text)}" for number, passage in enumerate(passages, start=1)),
         },
         evidence={"form": filing.form, "passages": [passage.chunk.text for passage in passages]},
         session=session,
@@ -84,7 +83,7 @@ async def _summarise(context: AgentContext, filing: Filing, figures: Fundamental
         newest_known_at=max(filing.known_at, figures.known_at) if figures else filing.known_at,
         summary=summary,
         failure=reply.failure,
-        prompt_text=_prompt_text(filing, summary),
+        prompt_text=_prompt_text(summary),
         line=_line(filing, summary, passages, reply.failure),
     )
 
@@ -96,15 +95,14 @@ def find_passages(context: AgentContext, filing: Filing) -> list[Passage]:
     return search(index, QUERIES, parts=context.retrieval, settings=settings)
 
 
-def _prompt_text(filing: Filing, summary: ReportSummary | None) -> str:
-    head = f"{filing.form} for the period to {filing.period or 'an unstated date'}"
+def _prompt_text(summary: ReportSummary | None) -> str:
     if summary is None:
-        return f"{head}: it could not be summarised; nothing is known from it."
+        return ""
     lists = (("figures", summary.indicators), ("risks", summary.risks), ("opportunities", summary.opportunities))
     details = [f"  {name}: {'; '.join(entries)}" for name, entries in lists if entries]
     if summary.guidance:
         details.insert(1, f"  guidance: {summary.guidance}")
-    return "\n".join([f"{head}: {summary.summary}", *details])
+    return "\n".join([summary.summary, *details])
 
 
 def _line(filing: Filing, summary: ReportSummary | None, passages: Sequence[Passage], failure: Failure | None) -> Mapping[str, Any]:

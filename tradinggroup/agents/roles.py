@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from tradinggroup.models.answers import Answer, Decision, Forecast, NewsScore, ReportSummary, StyleChoice
 
 _SYMBOL = {"symbol": "the ticker", "schema": "the fields of the answer"}
-_TODAY = _SYMBOL | {"session": "the session's date"}
+_TODAY = _SYMBOL | {"session": "the session's weekday; no prompt needs its date"}
 _EVIDENCE = _TODAY | {
     "features": "technical features of the close, as fractions and percentages",
     "news_sentiment": "score and analysis of the session's news, or that there is none",
@@ -24,10 +24,9 @@ _ACCOUNT = _EVIDENCE | {
 }
 _REPORT = _SYMBOL | {
     "form": "10-K or 10-Q",
-    "period": "the period that the filing covers",
-    "filed": "the date of its acceptance",
+    "period": "how long before its filing the period ended",
     "figures": "figures as filed, where there are any",
-    "passages": "the passages that retrieval found",
+    "passages": "the passages that retrieval found, each in its block of quoted text",
 }
 
 
@@ -49,10 +48,10 @@ ROLES: dict[str, Role] = {
             {
                 "item": _TODAY
                 | {
-                    "title": "the headline",
-                    "summary": "the publisher's text",
-                    "source": "who published it",
-                    "published": "when it became known",
+                    "title": "the headline, in its block of quoted text",
+                    "summary": "the publisher's text, likewise",
+                    "source": "who published it, likewise",
+                    "published": "how many hours ago it became known",
                 },
                 "overall": _TODAY
                 | {"items": "the items read, with their scores and analyses", "items_seen": "how many items there were before selection"},

@@ -8,7 +8,15 @@ from typing import Any, cast
 
 from tradinggroup.agents.context import AgentContext, ask
 from tradinggroup.agents.outputs import Forecasting, NewsSentiment, ReportRetrieval, StyleSelection, newest
-from tradinggroup.agents.wording import account_evidence, account_text, features_text, forecast_text, news_text, report_text
+from tradinggroup.agents.wording import (
+    account_evidence,
+    account_text,
+    features_text,
+    forecast_text,
+    news_text,
+    report_text,
+    weekday,
+)
 from tradinggroup.data.features import Features
 from tradinggroup.models.answers import Style, StyleChoice
 from tradinggroup.risk.account import Account
@@ -47,10 +55,10 @@ async def select_style(
         agent=AGENT,
         template="style",
         values={
-            "session": session.isoformat(),
+            "session": weekday(session),
             "features": features_text(features, context.settings.forecasting),
             "news_sentiment": news_text(news),
-            "report_retrieval": report_text(report),
+            "report_retrieval": report_text(report, session),
             "forecasting": forecast_text(forecasting),
             "account": account_text(account),
             "experience": history,

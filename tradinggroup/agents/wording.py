@@ -1,18 +1,29 @@
-"""How evidence is put into words for a prompt: fractions and percentages, never a price, a share count or a cost (design 4.7)."""
+"""How evidence is put into words for a prompt: fractions and percentages, never a price, a share count or a cost (design 4.7).
+
+Times are relative, too: a weekday, hours or days ago, never a date, so that a prompt names no calendar year of its own. What
+comes from outside, or was written by a model that read it, stands between `<quoted>` and `</quoted>` and nowhere else.
+"""
 
 from __future__ import annotations
 
+import re
+from datetime import date, datetime
 from functools import cache
 from typing import Any
 
 from tradinggroup.agents.gate import is_breakout, is_pullback
-from tradinggroup.agents.outputs import Forecasting, NewsSentiment, ReportRetrieval, StyleSelection
+from tradinggroup.agents.outputs import Forecasting, FormReport, NewsSentiment, ReportRetrieval, StyleSelection
+from tradinggroup.clock import NEW_YORK
 from tradinggroup.data.features import Features
 from tradinggroup.data.records import Fundamentals
 from tradinggroup.models.answers import Answer
 from tradinggroup.risk.account import Account
 from tradinggroup.risk.thresholds import Thresholds
 from tradinggroup.settings import ForecastSettings
+
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+QUOTE_START, QUOTE_END = "<quoted>", "</quoted>"
+"""Around every text from outside. The system message says what they mean; `quoted` sees to it that no text can end its block."""
 
 NO_EXPERIENCE = "None yet."
 NO_FIGURES = "None known."
@@ -30,22 +41,51 @@ def percent(fraction: float) -> str:
     return f"{fraction * 100:+.2f} %"
 
 
+def weekday(session: date) -> str:
+    """`Tuesday`: all that a prompt says about the day."""
+    return WEEKDAYS[session.weekday()]
+
+
+def hours_ago(moment: datetime, as_of: datetime, *, is_day_only: bool = False) -> str:
+    """`2.5 hours ago`, from the clock of the prompt; of an item without a time the least that it can be."""
+    hours = f"{(as_of - moment).total_seconds() / 3600:.1f} hours"
+    return f"at least {hours} ago (day known, time not)" if is_day_only else f"{hours} ago"
+
+
+def ended_before(period: str, filed_at: datetime) -> str:
+    """When a period ended, counted from the day in New York on which its filing or figures became known."""
+    days = _days(period, filed_at.astimezone(NEW_YORK).date())
+    return "end not stated" if days is None else f"ended {days} days before it was filed"
+
+
+def _days(day: str, later: date) -> int | None:
+    """Calendar days from an ISO date to `later`; None where there is no date."""
+    try:
+        return (later - date.fromisoformat(day)).days
+    except ValueError:
+        return None
+
+
 def features_text(features: Features, settings: ForecastSettings) -> str:
-    """One feature a line, with its reading where one of the spec's readings applies."""
+    """A fixed block: one number a line, always the same lines in the same order, with its reading where the spec has one."""
+    window, volatility = settings.window_sessions, settings.volatility_sessions
     rsi = "overbought" if features.rsi14 > settings.rsi_high else "oversold" if features.rsi14 < settings.rsi_low else "neither extreme"
-    calm = ", possibly sideways" if features.volatility_per_year_fraction < settings.sideways_volatility_per_year else ""
-    extreme = "new 20-session high" if features.is_new_high else "new 20-session low" if features.is_new_low else "no new extreme"
+    is_calm = features.volatility_per_year_fraction < settings.sideways_volatility_per_year
     patterns = [name for name, holds in (("breakout", is_breakout(features)), ("pullback", is_pullback(features, settings))) if holds]
     return "\n".join(
         (
-            f"- return of the last session {percent(features.return_1_fraction)}, of 5 sessions {percent(features.return_5_fraction)}, "
-            f"of 20 sessions {percent(features.return_20_fraction)}",
-            f"- RSI-14: {features.rsi14:.1f} ({rsi})",
-            f"- distance to the 20-session high {percent(features.distance_to_high_fraction)}, to the low "
-            f"{percent(features.distance_to_low_fraction)}, to the mean {percent(features.distance_to_mean_fraction)}; {extreme}",
-            f"- annualised volatility over 10 sessions: {features.volatility_per_year_fraction * 100:.1f} %{calm}",
-            f"- deviation of 20 daily returns: {features.simplified_atr_fraction * 100:.2f} %; "
-            f"breakout threshold {features.breakout_threshold_fraction * 100:.2f} %",
+            f"- return, last session: {percent(features.return_1_fraction)}",
+            f"- return, 5 sessions: {percent(features.return_5_fraction)}",
+            f"- return, 20 sessions: {percent(features.return_20_fraction)}",
+            f"- RSI-{settings.rsi_sessions}: {features.rsi14:.1f} ({rsi})",
+            f"- distance to the {window}-session high: {percent(features.distance_to_high_fraction)}{' (new high)' * features.is_new_high}",
+            f"- distance to the {window}-session low: {percent(features.distance_to_low_fraction)}{' (new low)' * features.is_new_low}",
+            f"- distance to the {window}-session mean: {percent(features.distance_to_mean_fraction)}",
+            f"- usual daily move, {window} sessions: {features.mean_absolute_return_fraction * 100:.2f} %",
+            f"- deviation of daily returns, {window} sessions: {features.simplified_atr_fraction * 100:.2f} %",
+            f"- volatility, {volatility} sessions: {features.volatility_per_year_fraction * 100:.1f} % a year"
+            f"{' (possibly sideways)' * is_calm}",
+            f"- breakout threshold: {features.breakout_threshold_fraction * 100:.2f} %",
             f"- bullish pattern: {', '.join(patterns) or 'none'}",
         )
     )
@@ -57,12 +97,21 @@ def news_text(news: NewsSentiment) -> str:
         return "The news could not be analysed; nothing is known from it."
     if news.no_news:
         return news.analysis
-    return f"Score {news.score:+.2f} ({news.label}), from {len(news.items)} of {news.items_seen} items. {news.analysis}"
+    head = f"Score {news.score:+.2f} ({news.label}), from {len(news.items)} of {news.items_seen} items."
+    return f"{head} {quoted(news.analysis)}".rstrip()
 
 
-def report_text(report: ReportRetrieval) -> str:
-    """All forms, one after the other."""
-    return "\n".join(form.prompt_text for form in report.forms) or "No filing is known."
+def report_text(report: ReportRetrieval, session: date) -> str:
+    """All forms, one after the other, with their age at `session`."""
+    return "\n".join(_form_text(form, session) for form in report.forms) or "No filing is known."
+
+
+def _form_text(form: FormReport, session: date) -> str:
+    age, ended = (session - form.known_at.astimezone(NEW_YORK).date()).days, _days(form.period, session)
+    head = f"{form.form}, filed {age} days ago, for a period " + ("not stated" if ended is None else f"that ended {ended} days ago")
+    if form.summary is None:
+        return f"{head}: it could not be summarised; nothing is known from it."
+    return f"{head}: {quoted(form.prompt_text, otherwise='nothing was found in it.')}"
 
 
 def forecast_text(forecasting: Forecasting) -> str:
@@ -71,23 +120,26 @@ def forecast_text(forecasting: Forecasting) -> str:
         return "The forecast failed; take no direction from it."
     return (
         f"Trend {forecasting.gated_label} (test: {forecasting.gate}); up {forecasting.p_up:.2f}, down {forecasting.p_down:.2f}, "
-        f"sideways {forecasting.p_sideways:.2f}. {forecasting.reasoning}"
-    )
+        f"sideways {forecasting.p_sideways:.2f}. {quoted(forecasting.reasoning)}"
+    ).rstrip()
 
 
 def style_text(style: StyleSelection) -> str:
     """The style and why."""
     sure = f", confidence {style.confidence:.2f}" if style.confidence is not None else ""
-    return f"{style.style}{sure}. {style.reasoning}"
+    return f"{style.style}{sure}. {quoted(style.reasoning)}".rstrip()
 
 
 def account_text(account: Account) -> str:
     """Shares of the equity and returns only."""
     held = account.unrealised_fraction
-    position = "flat" if held is None else f"open profit {percent(held)}"
-    return (
-        f"invested {account.weight_fraction * 100:.1f} % of the equity, cash {(1 - account.weight_fraction) * 100:.1f} %; {position}; "
-        f"{percent(account.drawdown_fraction)} from the highest equity"
+    return "\n".join(
+        (
+            f"- invested: {account.weight_fraction * 100:.1f} % of the equity",
+            f"- cash: {(1 - account.weight_fraction) * 100:.1f} % of the equity",
+            f"- open profit: {'none, the account is flat' if held is None else percent(held)}",
+            f"- below the highest equity so far: {percent(account.drawdown_fraction)}",
+        )
     )
 
 
@@ -127,12 +179,21 @@ def figures_text(statement: Fundamentals | None) -> str:
     if revenues > 0:
         margins = (("gross", "gross_profit"), ("operating", "operating_income_loss"), ("net", "net_income_loss"))
         shown += [f"- {name} margin: {percent(by_name[item] / revenues)}" for name, item in margins if item in by_name]
-    return "\n".join([f"For the period to {statement.period}:", *shown]) if shown else NO_FIGURES
+    return "\n".join([f"(period {ended_before(statement.period, statement.known_at)})", *shown]) if shown else NO_FIGURES
 
 
-def quoted(text: str) -> str:
-    """A text from outside, fit to stand between triple quotes: it can not close them."""
-    return text.strip().replace('"""', "'''")
+_INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f]")
+_MARK = re.compile(r"[<\uff1c\ufe64\u2039\u3008\u27e8](?=[\s/\\]*quoted)", re.IGNORECASE)
+
+
+def quoted(text: str, *, otherwise: str = "") -> str:
+    """A text from outside in its block, or `otherwise` where it is blank.
+
+    Characters that nobody sees are taken out, and what looks like a block's start or end loses its bracket, so the text cannot
+    leave the block, whatever is in it.
+    """
+    seen = _MARK.sub("(", _INVISIBLE.sub("", text)).strip()
+    return f"{QUOTE_START}{seen}{QUOTE_END}" if seen else otherwise
 
 
 @cache

@@ -1,18 +1,22 @@
 """The texts of lessons: a template over logged outcomes, without a model.
 
-Only fractions, labels and sessions are shown, never a price, a share count or a cost, so that a lesson is safe on a bundle
-whose price levels know of later splits (design 4.7).
+Only fractions, labels and weekdays are shown, never a price, a share count or a cost, so that a lesson is safe on a bundle
+whose price levels know of later splits (design 4.7), and never a date, so that a prompt names no calendar year. A case is
+placed by its weekday and its distance to the newest case of the same record; both follow from the outcomes alone, so the
+same outcomes always give the same text.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from statistics import fmean
 from typing import Any
 
 from tradinggroup.reflection.cases import LabelledDecision, LabelledForecast, Selection
 from tradinggroup.reflection.records import ACTIONS, DIRECTIONS
 
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 GOOD_HIT_RATE = 0.5
 """From this share of right cases on, the rule line says to keep the approach."""
 
@@ -69,6 +73,7 @@ def style_statistics(cases: Sequence[LabelledDecision]) -> dict[str, Any]:
 
 def forecast_text(selection: Selection[LabelledForecast], statistics: Mapping[str, Any]) -> str:
     """The lesson of the forecasting agent."""
+    newest = selection.cases[-1].case.session
     by_label = "; ".join(
         f"{label} {round(part['hit_rate'] * part['count'])} of {part['count']} right" for label, part in statistics["by_label"].items()
     )
@@ -77,8 +82,8 @@ def forecast_text(selection: Selection[LabelledForecast], statistics: Mapping[st
             f"Own record, {_span(selection.cases)}: {statistics['cases']} forecasts with a known outcome, hit rate "
             f"{statistics['hit_rate']:.2f}, mean Brier score {statistics['mean_brier']:.3f} (0 is perfect, 0.667 is even odds).",
             f"By predicted class: {by_label}.",
-            *_listed("Right, clearest first:", [_forecast_line(each) for each in selection.successes]),
-            *_listed("Wrong, costliest first:", [_forecast_line(each) for each in selection.failures]),
+            *_listed("Right, clearest first:", [_forecast_line(each, newest) for each in selection.successes]),
+            *_listed("Wrong, costliest first:", [_forecast_line(each, newest) for each in selection.failures]),
             f"Rule: {_forecast_rule(statistics)}",
         ]
     )
@@ -86,6 +91,7 @@ def forecast_text(selection: Selection[LabelledForecast], statistics: Mapping[st
 
 def decision_text(selection: Selection[LabelledDecision], statistics: Mapping[str, Any]) -> str:
     """The lesson of the decision agent."""
+    newest = selection.cases[-1].case.session
     by_action = "; ".join(
         f"{action} {count} (mean {_signed(statistics['by_action'][action])})" for action, count in statistics["counts"].items()
     )
@@ -95,8 +101,8 @@ def decision_text(selection: Selection[LabelledDecision], statistics: Mapping[st
             f"Own record, {_span(selection.cases)}: {statistics['cases']} decisions with a known outcome, "
             f"{statistics['hit_rate']:.2f} of them with a positive reward, mean reward {_signed(statistics['mean_reward'])}.",
             f"By action taken: {by_action}. Best action with hindsight: {best} times; mean regret {statistics['mean_regret']:.4f}.",
-            *_listed("Good, best first:", [_decision_line(each) for each in selection.successes]),
-            *_listed("Bad, worst first:", [_decision_line(each) + _alternative(each) for each in selection.failures]),
+            *_listed("Good, best first:", [_decision_line(each, newest) for each in selection.successes]),
+            *_listed("Bad, worst first:", [_decision_line(each, newest) + _alternative(each) for each in selection.failures]),
             f"Rule: {_decision_rule(statistics)}",
         ]
     )
@@ -119,18 +125,18 @@ def style_text(cases: Sequence[LabelledDecision], statistics: Mapping[str, Any])
     )
 
 
-def _forecast_line(each: LabelledForecast) -> str:
+def _forecast_line(each: LabelledForecast, newest: date) -> str:
     case, label = each.case, each.label
     return (
-        f"{case.session.isoformat()} | {_evidence(each)} | p_up {case.p_up:.2f}, p_down {case.p_down:.2f}, "
+        f"{_when(case.session, newest)} | {_evidence(each)} | p_up {case.p_up:.2f}, p_down {case.p_down:.2f}, "
         f"p_sideways {case.p_sideways:.2f}, gate {case.gated_label} | return {_signed(label.return_fraction)}, {label.true_label}"
     )
 
 
-def _decision_line(each: LabelledDecision) -> str:
+def _decision_line(each: LabelledDecision, newest: date) -> str:
     case = each.case
     return (
-        f"{case.session.isoformat()} | {_evidence(each)}, trend {case.gated_label}, style {case.style}, "
+        f"{_when(case.session, newest)} | {_evidence(each)}, trend {case.gated_label}, style {case.style}, "
         f"weight {case.account.weight_fraction:.2f} | {case.executed_action} | reward {_signed(each.label.taken.reward)}"
     )
 
@@ -182,4 +188,13 @@ def _listed(title: str, lines: Sequence[str]) -> list[str]:
 
 
 def _span(cases: Sequence[LabelledForecast] | Sequence[LabelledDecision]) -> str:
-    return f"{cases[0].case.session.isoformat()} to {cases[-1].case.session.isoformat()}"
+    """`18 days up to the newest case, a Fri`."""
+    first, newest = cases[0].case.session, cases[-1].case.session
+    days = (newest - first).days + 1
+    return f"{days} {'day' if days == 1 else 'days'} up to the newest case, a {WEEKDAYS[newest.weekday()]}"
+
+
+def _when(session: date, newest: date) -> str:
+    """`Thu, 12 days before the newest`."""
+    days, weekday = (newest - session).days, WEEKDAYS[session.weekday()]
+    return f"{weekday}, the newest" if days == 0 else f"{weekday}, {days} {'day' if days == 1 else 'days'} before the newest"
