@@ -17,7 +17,7 @@ from tests.factories import make_bundle, make_frames
 from tradinggroup.data.bundle import Bundle, read_manifest, write_bundle
 from tradinggroup.data.bundle_format import TABLES, BundleFrames
 from tradinggroup.data.records import PriceBasis
-from tradinggroup.errors import DataError
+from tradinggroup.errors import DataError, ErrorCode
 
 ACTIONS = [("AAA", "split", date(2024, 3, 1), 2.0), ("BBB", "dividend", date(2024, 2, 8), 0.5)]
 
