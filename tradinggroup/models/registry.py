@@ -27,13 +27,16 @@ def make_model(name: str, settings: ModelSettings) -> ChatModel:
     return OpenAIChat(_server_name(name), settings)
 
 
-def check_model(name: str) -> None:
+def check_model(name: str, *, is_asked: bool = True) -> None:
     """Raise what a first live call with this model would raise without asking anyone.
 
-    UsageError MODEL_UNKNOWN for the name, KEY_MISSING or SETTING_INVALID for the endpoint's variables.
+    UsageError MODEL_UNKNOWN for the name; KEY_MISSING or SETTING_INVALID for the endpoint's variables, where the model `is_asked`
+    and not only read from recordings.
     """
-    if not is_local(name):
-        _server_name(name)
+    if is_local(name):
+        return
+    _server_name(name)
+    if is_asked:
         Endpoint.from_environment()
 
 

@@ -125,7 +125,7 @@ def _asks_server(inputs: RunInputs) -> bool:
 
 def _check_models(inputs: RunInputs, calls: CallsMode) -> None:
     """A wrong name or a missing key is said before a folder is made; recordings alone need no key."""
-    if not inputs.experiment.agents_enabled or calls == "replay":
+    if not inputs.experiment.agents_enabled:
         return
     for name in sorted(set(inputs.models.values())):
-        check_model(name)
+        check_model(name, is_asked=calls != "replay")
