@@ -63,6 +63,16 @@ def test_close_cancels_and_can_be_repeated() -> None:
     LoopThread().close()
 
 
+def test_what_runs_can_be_cancelled_and_the_loop_stays_open() -> None:
+    with LoopThread() as loop:
+        loop.cancel_running()
+        future = loop.submit(asyncio.sleep(3600))
+        loop.run(_name())
+        loop.cancel_running()
+        assert future.cancelled()
+        assert loop.run(_name()) == "tradinggroup-models"
+
+
 def test_no_thread_before_the_first_coroutine() -> None:
     before = threading.active_count()
     with LoopThread() as loop:

@@ -94,6 +94,19 @@ def test_failures_and_outages_can_be_passed_over(tmp_path: Path) -> None:
         assert store.read_attempts(request().key) == ()
 
 
+def test_the_first_session_of_an_outage(tmp_path: Path) -> None:
+    with RecordingStore.open(tmp_path / "r.sqlite") as store:
+        for day in ("2024-03-05", "2024-03-04", "2024-03-01"):
+            store.put(request(day, session=day), failed(request(day, session=day)))
+            store.put_call(request(day, session=day))
+        assert store.first_outage_session() is None
+        store.mark_outage([request(day).key for day in ("2024-03-05", "2024-03-04")])
+        assert store.first_outage_session() == "2024-03-04"
+        store.put(request("2024-03-04"), good(request("2024-03-04")))
+        store.flush()
+        assert store.first_outage_session() == "2024-03-05"
+
+
 def _rows(path: Path) -> list[Any]:
     connection = sqlite3.connect(path)
     rows = [sorted(connection.execute(f"SELECT * FROM {table}")) for table in ("meta", "recordings", "attempts", "calls")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from urllib.parse import quote
@@ -82,6 +83,14 @@ def test_a_password_in_the_address_is_not_shown(monkeypatch: pytest.MonkeyPatch)
     assert "long-password" not in repr(endpoint)
     assert endpoint.clean("it was long-password") == "it was [key]"
     assert not endpoint.is_loopback
+
+
+def test_what_an_address_sends_in_place_of_a_key_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", "https://long-user-name:p%40ss%2Fword-1@models.example/v1")
+    endpoint = Endpoint.from_environment()
+    basic = base64.b64encode(b"long-user-name:p@ss/word-1").decode()
+    for secret in ("p@ss/word-1", "p%40ss%2Fword-1", "p@ss\\/word-1", "long-user-name", basic):
+        assert endpoint.clean(f"it was {secret}.") == "it was [key]."
 
 
 def test_a_placeholder_key_tears_no_holes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -204,6 +204,36 @@ def test_a_resumed_run_that_comes_out_differently_stops_and_keeps_the_file(tmp_p
     assert path.read_bytes() == b"a\nb\nc\n"
 
 
+def test_rows_from_a_session_on_can_be_taken_back(expected: dict[bool, dict[str, bytes]], tmp_path: Path) -> None:
+    """What an outage had a hand in does not stand: the run is sent again, and may come out differently from there on."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    for kind, content in expected[True].items():
+        (folder / kind).write_bytes(content + b'{"session":"2024')
+    sessions = sorted({orjson.loads(line)["session"] for line in expected[True][RowKind.DECISION].splitlines()})
+    RunWriter.resume(folder, symbols=("AAA",), before=sessions[2]).close()
+    for kind, content in expected[True].items():
+        kept = (folder / kind).read_bytes()
+        assert content.startswith(kept)
+        assert not kept or kept.endswith(b"\n")
+        assert all(session.encode() not in kept for session in sessions[2:] if kind in {RowKind.DECISION, RowKind.EQUITY})
+    decisions = (folder / RowKind.DECISION).read_bytes()
+    assert {orjson.loads(line)["session"] for line in decisions.splitlines()} == set(sessions[:2])
+
+
+def test_what_rows_were_made_from_is_kept_before_them(tmp_path: Path) -> None:
+    writer = RunWriter.create(
+        tmp_path, experiment="x", identity=b"", started_at=datetime(2024, 1, 2, tzinfo=UTC), symbols=("AAA",), sources=SOURCES
+    )
+    sizes = []
+    writer.write_after(lambda: sizes.append((writer.folder / RowKind.DECISION).stat().st_size))
+    for day in (date(2024, 1, 2), date(2024, 1, 3)):
+        writer.row(RowKind.DECISION, day, "AAA", {"session": day.isoformat()})
+        writer.session_done("AAA", day)
+    writer.close()
+    assert sizes == [0, len(b'{"session":"2024-01-02"}\n')]
+
+
 def test_folder_name_and_copies(tmp_path: Path) -> None:
     writer = create(tmp_path)
     assert writer.folder.name == f"20260304T050607Z-demo-{writer.run_id}"
