@@ -1,15 +1,18 @@
-"""A loopback server that speaks chat completions and, by a script, does everything that a good server never does."""
+"""A loopback server that speaks chat completions and embeddings and, by a script, does everything that a good server never does."""
 
 from __future__ import annotations
 
+import base64
 import json
+import math
 import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from array import array
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -41,6 +44,27 @@ def completion_body(content: Any, *, finish_reason: str = "stop", **message: Any
     }  # fmt: skip
 
 
+def token_completion(token: str, alternatives: dict[str, float]) -> Step:
+    """A completion cut off after one token, with the probabilities of its `alternatives`."""
+    found = [{"token": word, "logprob": math.log(probability), "bytes": None} for word, probability in alternatives.items()]
+    body = completion_body(token, finish_reason="length")
+    body["choices"][0]["logprobs"] = {"content": [{"token": token, "logprob": 0.0, "bytes": None, "top_logprobs": found}]}
+    return Step(body=json.dumps(body).encode())
+
+
+def embeddings(vectors: Sequence[Sequence[float]], *, as_base64: bool = False, backwards: bool = False) -> Step:
+    """A reply of `/embeddings`: lists of floats or their bytes, in the order of the texts or from the last to the first."""
+    values = [base64.b64encode(array("f", vector).tobytes()).decode() if as_base64 else list(vector) for vector in vectors]
+    entries = [{"object": "embedding", "index": index, "embedding": value} for index, value in enumerate(values)]
+    body = {"object": "list", "model": "fault-embeddings", "data": entries[::-1] if backwards else entries, "usage": {"prompt_tokens": 3}}
+    return Step(body=json.dumps(body).encode())
+
+
+def letters(text: str) -> list[float]:
+    """A vector that depends on the text alone: how often each of the first eight letters is in it, and its length."""
+    return [float(text.lower().count(letter)) for letter in "abcdefgh"] + [1.0 + len(text) / 100]
+
+
 def error(status: int, message: str = "scripted", **headers: str) -> Step:
     """An error object with a status; header names with `_` for `-`."""
     body = json.dumps({"error": {"message": message, "type": "scripted"}}).encode()
@@ -60,19 +84,25 @@ class FaultServer:
     choose: Callable[[Json], Step | None] = lambda body: None
     requests: list[Json] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
+    embed: Callable[[list[str]], Step] = lambda texts: embeddings([letters(text) for text in texts])
+    """What `/embeddings` answers after the script is used up."""
     delay_seconds: float = 0.0
     at_once: int = 0
     most_at_once: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
     connections: set[socket.socket] = field(default_factory=set)
 
-    def take(self, body: Json, headers: dict[str, str]) -> Step:
+    def take(self, path: str, body: Json, headers: dict[str, str]) -> Step:
         with self.lock:
+            self.paths.append(path)
             self.requests.append(body)
             self.headers.append(headers)
             self.at_once += 1
             self.most_at_once = max(self.most_at_once, self.at_once)
             step = self.script.pop(0) if self.script else self.choose(body)
+        if step is None and path.endswith("/embeddings"):
+            return replace(self.embed(body["input"]), sleep_seconds=self.delay_seconds)
         return step or Step(body=json.dumps(completion_body(self.reply(body))).encode(), sleep_seconds=self.delay_seconds)
 
     def done(self) -> None:
@@ -97,7 +127,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        step = self.faults.take(body, {name.lower(): value for name, value in self.headers.items()})
+        step = self.faults.take(self.path, body, {name.lower(): value for name, value in self.headers.items()})
         try:
             time.sleep(step.sleep_seconds)
             self._send(step)

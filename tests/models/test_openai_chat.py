@@ -17,8 +17,9 @@ from tests.models.support import ask, request, settings
 from tradinggroup.errors import ErrorCode, ProviderError, UsageError
 from tradinggroup.models.answers import Answer, Decision, Forecast, Schemas
 from tradinggroup.models.loop import LoopThread
-from tradinggroup.models.openai_chat import DEFAULT_MAX_TOKENS, OpenAIChat, _Fault
+from tradinggroup.models.openai_chat import DEFAULT_MAX_TOKENS, OpenAIChat
 from tradinggroup.models.port import Failure, FailureKind
+from tradinggroup.models.server import Fault, ModelServer
 
 HTML = Step(body=b"<html><body>502 Bad Gateway</body></html>", headers={"content-type": "text/html"})
 GOOD_DECISION = Decision(action="buy", confidence=0.75, reasoning="momentum")
@@ -132,8 +133,8 @@ def test_retry_after_is_obeyed(server: FaultServer, loop: LoopThread, form: str)
 
 
 def test_waits_double_are_bounded_and_follow_from_the_request(loop: LoopThread) -> None:
-    chat = OpenAIChat("m", settings(retry_wait_seconds=0.5))
-    fault = _Fault(Failure(FailureKind.HTTP_STATUS, ""))
+    chat = ModelServer("m", settings(retry_wait_seconds=0.5))
+    fault = Fault(Failure(FailureKind.HTTP_STATUS, ""))
     waits = [chat._wait_seconds(fault, "key", retry) for retry in range(12)]
     assert waits == [chat._wait_seconds(fault, "key", retry) for retry in range(12)]
     assert all(0.75 * min(0.5 * 2**retry, 30) <= wait <= 1.25 * min(0.5 * 2**retry, 30) for retry, wait in enumerate(waits))
@@ -249,9 +250,9 @@ def test_one_client_and_its_connections_serve_many_calls(server: FaultServer, lo
     async def calls() -> None:
         chat = OpenAIChat("m", settings(maximum_concurrent=4))
         await asyncio.gather(*(chat.answer(request(str(number))) for number in range(20)))
-        client = chat._client
+        client = chat._server._client
         await chat.answer(request())
-        assert chat._client is client
+        assert chat._server._client is client
         await chat.aclose()
 
     server.delay_seconds = 0.01

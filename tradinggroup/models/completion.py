@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tradinggroup.models.port import Failure, FailureKind, Usage
@@ -21,11 +21,17 @@ class Completion:
     usage: Usage = field(default_factory=Usage)
     model_returned: str = ""
     reasoning: str = ""
+    first_tokens: tuple[tuple[str, float], ...] = ()
+    """Alternatives of the answer's first token with their log-probabilities, where they were asked for and given."""
+    status: int | None = None
+    """The HTTP status, where there is no completion because of it."""
 
     def cleaned(self, clean: Callable[[str], str]) -> Completion:
         """The same with `clean` applied to every text in it."""
         failure = None if self.failure is None else Failure(self.failure.kind, clean(self.failure.detail))
-        return Completion(clean(self.text), failure, self.usage, clean(self.model_returned), clean(self.reasoning))
+        return replace(
+            self, text=clean(self.text), failure=failure, model_returned=clean(self.model_returned), reasoning=clean(self.reasoning)
+        )
 
 
 def read_completion(raw: str) -> Completion:
@@ -49,6 +55,7 @@ def read_completion(raw: str) -> Completion:
         usage=_usage(body.get("usage")),
         model_returned=_model_returned(body),
         reasoning=_text(message.get("reasoning_content")),
+        first_tokens=_first_tokens(choice.get("logprobs")),
     )
 
 
@@ -73,6 +80,16 @@ def _told_failure(choice: dict[str, Any], message: dict[str, Any], content: str 
     if content is None or not content.strip():
         return Failure(FailureKind.EMPTY, "the answer is a tool call without text" if message.get("tool_calls") else "the answer is empty")
     return None
+
+
+def _first_tokens(body: Any) -> tuple[tuple[str, float], ...]:
+    """The first token's alternatives; empty where the server gives none, or something else under that name."""
+    try:
+        alternatives = body["content"][0]["top_logprobs"]
+        found = [(entry["token"], float(entry["logprob"])) for entry in alternatives]
+    except (KeyError, IndexError, TypeError, ValueError):
+        return ()
+    return tuple((token, logprob) for token, logprob in found if isinstance(token, str) and logprob == logprob)
 
 
 def _usage(body: Any) -> Usage:

@@ -1,54 +1,30 @@
 """Chat models behind an OpenAI-compatible server.
 
 The ladder of one call: JSON-schema decoding, our own validation, one repair turn that shows the error, then a typed
-failure. Server faults are retried here and nowhere else; what cannot get better (a wrong key, an unknown model, nobody at
-the address) ends the run at once.
+failure. A yes-no question asks for one token with its log-probabilities, and for the answer itself where the server has none.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
-from tradinggroup.clock import utc_now
-from tradinggroup.errors import ErrorCode, ProviderError
 from tradinggroup.models.answers import Answer
-from tradinggroup.models.completion import Completion, error_message, read_completion
-from tradinggroup.models.endpoint import BASE_URL_VARIABLE, KEY_VARIABLE, Endpoint
+from tradinggroup.models.completion import Completion, read_completion
 from tradinggroup.models.port import Attempt, Failure, FailureKind, Message, ModelReply, ModelRequest, Usage
+from tradinggroup.models.server import Fault, ModelServer
 from tradinggroup.models.structured import parse_answer, repair_messages, response_format
+from tradinggroup.models.yes_no import ALTERNATIVES, ANSWER_TOKENS, YesNo, of_text, of_tokens
 from tradinggroup.settings import ModelSettings
-
-if TYPE_CHECKING:
-    import httpx2
-    import openai
 
 DEFAULT_MAX_TOKENS = 1024
 """Sent where a card names none: without one some servers generate up to the end of their context."""
 
 _REPAIRABLE = {FailureKind.EMPTY, FailureKind.NOT_JSON, FailureKind.SCHEMA}
-_RETRIED_STATUSES = {408, 409, 429}
-_FATAL_STATUSES = {401, 403, 404}
-_CONNECT_SECONDS = 10.0
-_LONGEST_WAIT_SECONDS = 30.0
-_LONGEST_RETRY_AFTER_SECONDS = 300.0
-"""A server that asks for a longer pause is down for this run: its fault counts at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Fault:
-    """One request that got no completion."""
-
-    failure: Failure
-    text: str = ""
-    is_retried: bool = True
-    retry_after_seconds: float | None = None
-    is_unreachable: bool = False
-    status: int | None = None
+_REFUSED_STATUSES = {400, 422, 501}
+"""How servers say that they do not know a parameter."""
 
 
 class OpenAIChat:
@@ -57,16 +33,13 @@ class OpenAIChat:
     def __init__(self, name: str, settings: ModelSettings) -> None:
         """`name` is what the server knows the model by. Nothing is opened, and no key is needed, before the first call."""
         self.name = name
-        self._settings = settings
-        self._endpoint: Endpoint | None = None
-        self._client: openai.AsyncOpenAI | None = None
-        self._was_reached = False
+        self._server = ModelServer(name, settings)
+        self._gives_logprobs: bool | None = None
+        self._asking_first = asyncio.Lock()
 
     async def aclose(self) -> None:
         """Close the connections."""
-        if self._client is not None:
-            await self._client.close()
-            self._client = None
+        await self._server.aclose()
 
     async def answer(self, request: ModelRequest) -> ModelReply:
         """Ask, repair once, or fail typed.
@@ -74,6 +47,8 @@ class OpenAIChat:
         Raises UsageError KEY_MISSING, and ProviderError where the server refuses the key (401, 403), does not know the
         model or the path (404), or cannot be reached at all.
         """
+        if request.schema is YesNo:
+            return await self._answer_yes_no(request)
         tries: list[Attempt] = []
         usage = Usage()
         completion, answer = await self._turn(request, request.messages, tries)
@@ -82,15 +57,11 @@ class OpenAIChat:
             again = repair_messages(request.messages, completion.text, completion.failure)
             completion, answer = await self._turn(request, again, tries)
             usage += completion.usage
-        return ModelReply(
-            key=request.key, answer=answer, failure=completion.failure, text=completion.text, usage=usage, attempts=len(tries),
-            model_returned=completion.model_returned, reasoning=completion.reasoning,
-            tries=tuple(tries) if len(tries) > 1 or answer is None else (),
-        )  # fmt: skip
+        return _reply(request, completion, answer, usage, tries)
 
     async def _turn(self, request: ModelRequest, messages: tuple[Message, ...], tries: list[Attempt]) -> tuple[Completion, Answer | None]:
         """One turn of the ladder with its retries: exactly one of the completion's failure and the answer is None."""
-        completion = await self._ask(request, messages, tries)
+        completion = await self._ask(_body(self.name, request, messages), request.key, tries)
         if completion.failure is not None:
             return completion, None
         parsed = parse_answer(completion.text, request.schema)
@@ -99,90 +70,60 @@ class OpenAIChat:
         tries[-1] = Attempt(completion.text, parsed)
         return replace(completion, failure=parsed), None
 
-    async def _ask(self, request: ModelRequest, messages: tuple[Message, ...], tries: list[Attempt]) -> Completion:
+    async def _answer_yes_no(self, request: ModelRequest) -> ModelReply:
+        """The verdict by log-probabilities, else by the answer. Whether the server gives them is asked once and remembered."""
+        if self._gives_logprobs is None:
+            async with self._asking_first:
+                # Whoever waited here finds it known.
+                if self._gives_logprobs is None:
+                    return await self._verdict(request)
+        return await self._verdict(request)
+
+    async def _verdict(self, request: ModelRequest) -> ModelReply:
+        tries: list[Attempt] = []
+        if self._gives_logprobs is not False:
+            completion = await self._ask(_yes_no_body(self.name, request, with_logprobs=True), request.key, tries)
+            is_refused = completion.status in _REFUSED_STATUSES
+            if self._gives_logprobs is None and (is_refused or _is_readable(completion)):
+                self._gives_logprobs = bool(completion.first_tokens)
+            if completion.first_tokens or not (is_refused or _is_readable(completion)):
+                return _yes_no_reply(request, completion, tries)
+        completion = await self._ask(_yes_no_body(self.name, request, with_logprobs=False), request.key, tries)
+        return _yes_no_reply(request, completion, tries)
+
+    async def _ask(self, body: Mapping[str, Any], key: str, tries: list[Attempt]) -> Completion:
         """Send until there is a completion or the retries are spent; every attempt is added to `tries`."""
-        body = _body(self.name, request, messages)
-        retry = 0
-        while True:
-            result = await self._send(body)
-            tries.append(Attempt(result.text, result.failure))
-            if isinstance(result, Completion):
-                return result
-            self._end_if_hopeless(result)
-            if not result.is_retried or retry >= self._settings.maximum_retries:
-                self._end_if_never_reached(result)
-                return Completion(result.text, result.failure)
-            await asyncio.sleep(self._wait_seconds(result, request.key, retry))
-            retry += 1
-
-    async def _send(self, body: Mapping[str, Any]) -> Completion | _Fault:
-        """One request, limited in time as a whole: a server that trickles would never hit a limit on each read."""
-        import httpx2
-        import openai
-
-        client, endpoint = self._connected()
-        try:
-            async with asyncio.timeout(self._settings.timeout_seconds):
-                response = await client.post("/chat/completions", cast_to=httpx2.Response, body=body)
-        except openai.APIStatusError as error:
-            self._was_reached = True
-            return _status_fault(error.response, endpoint)
-        except (openai.APITimeoutError, TimeoutError) as error:
-            detail = f"no answer within {self._settings.timeout_seconds:g} s"
-            return _Fault(Failure(FailureKind.TIMEOUT, detail), is_unreachable=isinstance(error.__cause__, httpx2.ConnectTimeout))
-        except openai.OpenAIError as error:
-            unreachable = isinstance(error.__cause__, httpx2.ConnectError)
-            detail = endpoint.clean(f"{'cannot connect' if unreachable else 'the connection broke'} ({error.__cause__ or error})")
-            return _Fault(Failure(FailureKind.CONNECTION, detail), is_unreachable=unreachable)
-        self._was_reached = True
-        return read_completion(endpoint.clean(response.text)).cleaned(endpoint.clean)
-
-    def _connected(self) -> tuple[openai.AsyncOpenAI, Endpoint]:
-        if self._client is None or self._endpoint is None:
-            self._endpoint = Endpoint.from_environment()
-            self._client = _make_client(self._endpoint, self._settings)
-        return self._client, self._endpoint
-
-    def _end_if_hopeless(self, fault: _Fault) -> None:
-        if fault.status not in _FATAL_STATUSES or self._endpoint is None:
-            return
-        if fault.status == 404:
-            text = f"the model server knows no model {self.name}, or nothing is at that address ({fault.failure.detail})"
-            remedy = f"Check the model's name and the path of {BASE_URL_VARIABLE} (it mostly ends in /v1)."
-        else:
-            # What the server says about a key may hold parts of it, so it is not shown.
-            text, remedy = "the model server refused the key", f"Check {KEY_VARIABLE} and what it is allowed to use."
-        raise ProviderError(ErrorCode.PROVIDER_FAILED, text, remedy=remedy, status=fault.status, server=self._endpoint.server)
-
-    def _end_if_never_reached(self, fault: _Fault) -> None:
-        if self._was_reached or not fault.is_unreachable or self._endpoint is None:
-            return
-        raise ProviderError(
-            ErrorCode.PROVIDER_FAILED,
-            f"no model server answers ({fault.failure.detail})",
-            remedy=f"Start the server, or set {BASE_URL_VARIABLE} to where it is.",
-            server=self._endpoint.server,
-        )
-
-    def _wait_seconds(self, fault: _Fault, key: str, retry: int) -> float:
-        """The server's `Retry-After`, else a doubling wait of 75 to 125 %, spread by the request so that calls don't march in step."""
-        if fault.retry_after_seconds is not None:
-            return fault.retry_after_seconds
-        spread = int.from_bytes(hashlib.sha256(f"{key} {retry}".encode()).digest()[:4]) / 2**32
-        return min(self._settings.retry_wait_seconds * 2.0**retry, _LONGEST_WAIT_SECONDS) * (0.75 + 0.5 * spread)
+        result = await self._server.post("/chat/completions", body, key=key, tries=tries)
+        if isinstance(result, Fault):
+            return Completion(result.text, result.failure, status=result.status)
+        completion = read_completion(result).cleaned(self._server.clean)
+        tries.append(Attempt(completion.text, completion.failure))
+        return completion
 
 
-def _make_client(endpoint: Endpoint, settings: ModelSettings) -> openai.AsyncOpenAI:
-    import httpx2
-    import openai
-
-    limits = httpx2.Limits(max_connections=settings.maximum_concurrent, max_keepalive_connections=settings.maximum_concurrent)
-    timeout = httpx2.Timeout(settings.timeout_seconds, connect=min(settings.timeout_seconds, _CONNECT_SECONDS))
-    # No redirects: a key goes to the named server only. A server on this machine is never behind a proxy.
-    transport = httpx2.AsyncClient(limits=limits, timeout=timeout, trust_env=not endpoint.is_loopback, follow_redirects=False)
-    return openai.AsyncOpenAI(
-        base_url=endpoint.base_url, api_key=endpoint.key or "none", max_retries=0, timeout=timeout, http_client=transport
+def _reply(request: ModelRequest, completion: Completion, answer: Answer | None, usage: Usage, tries: list[Attempt]) -> ModelReply:
+    return ModelReply(
+        key=request.key, answer=answer, failure=completion.failure, text=completion.text, usage=usage, attempts=len(tries),
+        model_returned=completion.model_returned, reasoning=completion.reasoning,
+        tries=tuple(tries) if len(tries) > 1 or answer is None else (),
     )  # fmt: skip
+
+
+def _is_readable(completion: Completion) -> bool:
+    """One token is all that was asked for, so its being cut off there is no failure."""
+    return completion.failure is None or completion.failure.kind is FailureKind.CUT_OFF
+
+
+def _yes_no_reply(request: ModelRequest, completion: Completion, tries: list[Attempt]) -> ModelReply:
+    answer = (of_tokens(completion.first_tokens) or of_text(completion.text)) if _is_readable(completion) else None
+    if answer is not None:
+        tries[-1] = Attempt(completion.text, None)
+        completion = replace(completion, failure=None)
+    elif _is_readable(completion):
+        failure = Failure(FailureKind.SCHEMA, "the answer is neither yes nor no")
+        tries[-1] = Attempt(completion.text, failure)
+        completion = replace(completion, failure=failure)
+    return _reply(request, completion, answer, completion.usage, tries)
 
 
 def _body(name: str, request: ModelRequest, messages: tuple[Message, ...]) -> dict[str, Any]:
@@ -199,27 +140,11 @@ def _body(name: str, request: ModelRequest, messages: tuple[Message, ...]) -> di
     }
 
 
-def _status_fault(response: httpx2.Response, endpoint: Endpoint) -> _Fault:
-    status, text = response.status_code, endpoint.clean(response.text)
-    retry_after_seconds = _retry_after_seconds(response.headers)
-    too_long = retry_after_seconds is not None and retry_after_seconds > _LONGEST_RETRY_AFTER_SECONDS
-    return _Fault(
-        Failure(FailureKind.HTTP_STATUS, endpoint.clean(f"HTTP {status}: {error_message(text)}")),
-        text=text,
-        is_retried=(status in _RETRIED_STATUSES or status >= 500) and not too_long,
-        retry_after_seconds=retry_after_seconds,
-        status=status,
-    )
-
-
-def _retry_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """Seconds that `Retry-After` (seconds or an HTTP date) asks to wait; None where it is missing or senseless."""
-    value = headers.get("retry-after", "")
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            seconds = (parsedate_to_datetime(value) - utc_now()).total_seconds()
-        except (ValueError, TypeError):
-            return None
-    return max(seconds, 0.0) if seconds == seconds else None
+def _yes_no_body(name: str, request: ModelRequest, *, with_logprobs: bool) -> dict[str, Any]:
+    """A plain question for one word."""
+    body = _body(name, request, request.messages)
+    del body["response_format"]
+    limit = "max_completion_tokens" if "max_completion_tokens" in body else "max_tokens"
+    if with_logprobs:
+        return body | {limit: 1, "logprobs": True, "top_logprobs": ALTERNATIVES}
+    return body | {limit: ANSWER_TOKENS}
