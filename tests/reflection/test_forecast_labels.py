@@ -79,6 +79,18 @@ def test_the_band_is_the_one_of_the_forecasts_session() -> None:
     assert (outcome.label.band_fraction, outcome.label.true_label) == (0.005, "up")
 
 
+@pytest.mark.parametrize(("from_fill", "label"), [(0.016, "up"), (-0.016, "down"), (0.015, "sideways"), (None, None)])
+def test_the_move_from_the_fill_is_labelled_by_the_same_band_and_changes_nothing_else(from_fill: float | None, label: str | None) -> None:
+    known = {"outcome_session": S[1], "known_at": close_at(S[1]), "return_fraction": 0.02, "settings": SETTINGS}
+    plain, found = (
+        label_forecast(forecast_case(), **known).to_line(),
+        label_forecast(forecast_case(), **known, fill_return_fraction=from_fill),
+    )
+    line = found.to_line()
+    assert (line["fill_return_fraction"], line["fill_label"]) == (from_fill, label)
+    assert {**line, "fill_return_fraction": None, "fill_label": None} == plain
+
+
 def test_without_a_bar_there_is_a_reason_and_no_label() -> None:
     outcome = forecast_outcome(change=None)
     line = outcome.to_line()

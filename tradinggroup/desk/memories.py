@@ -51,12 +51,19 @@ class SymbolMemories:
         case, self._open_forecast = self._open_forecast, None
         if case is None:
             return None
-        change = None
+        change = from_fill = None
         if _is_next_session(case.session, moment):
             before, after = moment.view.closes(moment.symbol, 2).closes_usd
             change = float(after / before - 1)
+            bar = moment.view.bar(moment.symbol, moment.session)
+            from_fill = bar.close_usd / bar.open_usd - 1 if bar else None
         outcome = label_forecast(
-            case, outcome_session=moment.session, known_at=moment.as_of, return_fraction=change, settings=self._rules.reflection
+            case,
+            outcome_session=moment.session,
+            known_at=moment.as_of,
+            return_fraction=change,
+            settings=self._rules.reflection,
+            fill_return_fraction=from_fill,
         )
         self._lessons.add(outcome)
         return outcome

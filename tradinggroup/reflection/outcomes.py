@@ -46,7 +46,13 @@ SMALLEST_PROBABILITY = 1e-6
 
 
 def label_forecast(
-    case: ForecastCase, *, outcome_session: date, known_at: datetime, return_fraction: float | None, settings: ReflectionSettings
+    case: ForecastCase,
+    *,
+    outcome_session: date,
+    known_at: datetime,
+    return_fraction: float | None,
+    settings: ReflectionSettings,
+    fill_return_fraction: float | None = None,
 ) -> ForecastOutcome:
     """Label a forecast by the next session's close-to-close return (spec 8.3).
 
@@ -57,6 +63,7 @@ def label_forecast(
         return_fraction: simple return from the close of the forecast's session to the next one, splits and dividends
             included; None where the symbol has no bar on the next session.
         settings: width of the sideways band.
+        fill_return_fraction: simple return from the next session's open to its close, for scoring only; None where nobody asks.
     """
     if return_fraction is None:
         return ForecastOutcome(case, outcome_session, known_at, label=None, reason=NO_BAR)
@@ -75,6 +82,8 @@ def label_forecast(
         correct=case.argmax_label == true_label,
         brier=math.fsum((case.probability(each) - (each == true_label)) ** 2 for each in DIRECTIONS),
         log_score=max(0.0, -math.log(max(p_true, SMALLEST_PROBABILITY))),
+        fill_return_fraction=fill_return_fraction,
+        fill_label=None if fill_return_fraction is None else direction_of(fill_return_fraction, band),
     )
     return ForecastOutcome(case, outcome_session, known_at, label=label, reason=None)
 

@@ -71,6 +71,10 @@ class ForecastLabel:
     """Sum over the three classes of (probability - outcome)^2, 0 (perfect) to 2."""
     log_score: float
     """-ln(p_true), zero or positive, lower is better; probabilities below a millionth count as one."""
+    fill_return_fraction: float | None = None
+    """From the next open, where an order on this forecast fills, to that session's close, simple; None where it was not asked for."""
+    fill_label: Direction | None = None
+    """What that move was, by the same band."""
 
 
 @dataclass(frozen=True, slots=True)

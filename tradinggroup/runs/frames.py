@@ -58,6 +58,8 @@ OUTCOME_COLUMNS: Mapping[str, str] = {
     "true_label": "forecast: the class that came",
     "correct": "forecast: whether they are the same",
     "p_true": "forecast: probability given to the class that came",
+    "fill_return_fraction": "forecast: from the next session's open to its close",
+    "fill_label": "forecast: the class of that move, by the same band",
     "executed_action": "decision: buy, hold or sell as executed",
     "equity_return_fraction": "decision: what it brought, costs included",
     "reward_taken": "decision: the reward of the executed action",
