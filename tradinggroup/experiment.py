@@ -23,7 +23,7 @@ from pydantic_core import ErrorDetails
 
 from tradinggroup.errors import ErrorCode, UsageError, did_you_mean
 from tradinggroup.project import Project, defaults_root
-from tradinggroup.settings import Experiment, Section
+from tradinggroup.settings import CONVENTION_BASELINES, Experiment, Section
 
 DEFAULT_ORIGIN = "default"
 SHOW_ALL = "All settings: tradinggroup config show."
@@ -35,10 +35,11 @@ NOT_BUILT_VALUES: Mapping[str, frozenset[str]] = {
     "accounts": frozenset({"shared"}),
     "decide": frozenset({"pre_open"}),
     "fill": frozenset({"next_close", "same_close"}),
-    "convention": frozenset({"finsaber"}),
-    "baselines": frozenset({"wma_cross", "atr_band", "bollinger", "turn_of_month", "arima", "xgboost"}),
 }
 """Values likewise, by key."""
+
+FIXED_BY_FINSABER = ("decide", "fill", "costs", "cash_rate_per_year", "gap_buffer_fraction")
+"""Settings that the convention finsaber has values of its own for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,10 @@ def check_against_bundle(experiment: Experiment, bundle: BundleSpan) -> None:
         if symbol not in bundle.symbols:
             remedy = did_you_mean(symbol.upper(), bundle.symbols)
             raise UsageError(ErrorCode.SYMBOL_UNKNOWN, f"bundle {bundle.name} has no symbol {symbol}", remedy=remedy)
+    for symbol in experiment.training_years:
+        if symbol != "default" and symbol not in bundle.symbols:
+            remedy = did_you_mean(symbol, ["default", *bundle.symbols])
+            raise UsageError(ErrorCode.SYMBOL_UNKNOWN, f"training_years names {symbol}, which bundle {bundle.name} has not", remedy=remedy)
     starts_early = experiment.start <= bundle.calendar.previous_session(bundle.first_session)
     ends_late = experiment.end >= bundle.calendar.next_session(bundle.last_session)
     if starts_early or ends_late or not bundle.calendar.sessions(experiment.start, experiment.end):
@@ -364,9 +369,29 @@ def _check_meaning(experiment: Experiment, origins: Mapping[str, str]) -> None:
         raise UsageError(
             ErrorCode.SETTING_INVALID, f"symbols is empty, origin={origins['symbols']}", remedy="Name at least one symbol of the bundle."
         )
+    _check_convention(experiment, origins)
     if experiment.end < experiment.start:
         text = f"start={experiment.start} ({origins['start']}) is after end={experiment.end} ({origins['end']})"
         raise UsageError(ErrorCode.DATES_OUTSIDE, text, remedy="Give the earlier day as start.")
+
+
+def _check_convention(experiment: Experiment, origins: Mapping[str, str]) -> None:
+    """Refuse baselines that the convention does not know, and settings that finsaber fixes."""
+    name = experiment.convention
+    known = CONVENTION_BASELINES[name]
+    for baseline in experiment.baselines:
+        if baseline not in known:
+            text = f"the convention {name} does not know the baseline {baseline}, origin={origins.get('baselines', DEFAULT_ORIGIN)}"
+            raise UsageError(ErrorCode.SETTING_INVALID, text, remedy=f"Name baselines that it knows: {', '.join(known)}.")
+    if name != "finsaber":
+        return
+    if experiment.agents_enabled:
+        text = f"agents_enabled=true, origin={origins.get('agents_enabled', DEFAULT_ORIGIN)}: finsaber is a convention of baselines only"
+        raise UsageError(ErrorCode.SETTING_INVALID, text, remedy="Set agents_enabled = false, or convention = default.")
+    for key in FIXED_BY_FINSABER:
+        if getattr(experiment, key) != Experiment.model_fields[key].get_default():
+            text = f"{key} is fixed by the convention finsaber, origin={origins.get(key, 'the experiment')}"
+            raise UsageError(ErrorCode.SETTING_INVALID, text, remedy=f"Leave {key} out, or set convention = default.")
 
 
 def _invalid(details: ErrorDetails, origins: Mapping[str, str]) -> UsageError:

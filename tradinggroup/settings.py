@@ -19,8 +19,17 @@ NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Without = Literal["reflections", "risk"]
 """What `--without` can switch off."""
 
-Baseline = Literal["buy_and_hold", "constant_exposure", "sma_cross", "momentum", "random"]
+Baseline = Literal[
+    "buy_and_hold", "constant_exposure", "sma_cross", "momentum", "random",
+    "wma_cross", "atr_band", "bollinger", "turn_of_month", "arima", "xgboost",
+]  # fmt: skip
 BASELINES: tuple[Baseline, ...] = ("buy_and_hold", "constant_exposure", "sma_cross", "momentum", "random")
+"""What runs where an experiment names none."""
+CONVENTION_BASELINES: dict[str, tuple[Baseline, ...]] = {
+    "default": BASELINES,
+    "finsaber": ("buy_and_hold", "sma_cross", "wma_cross", "atr_band", "bollinger", "turn_of_month", "arima", "xgboost"),
+}
+"""Convention -> the baselines that it knows."""
 
 
 class Section(BaseModel):
@@ -153,8 +162,13 @@ class Experiment(Section):
     model: str = Field("rules", description="rules, or openai:<name>")
     decide: Literal["after_close"] = Field("after_close", description="when the agents decide: after the session's close")
     fill: Literal["next_open"] = Field("next_open", description="when orders fill: at the next session's open")
-    convention: Literal["default"] = Field("default", description="sessions only, next open, costs on")
+    convention: Literal["default", "finsaber"] = Field(
+        "default", description="default: sessions only, next open, costs on; finsaber: the rules behind the paper's baselines"
+    )
     baselines: tuple[Baseline, ...] = Field(BASELINES, description="what the agents are measured against")
+    training_years: dict[str, PositiveInt] = Field(
+        {"default": 2}, description="years before start that arima and xgboost are fitted on, by symbol; default for the others (ours)"
+    )
     random_draws: PositiveInt = Field(999, description="most circular shifts of the random baseline (ours)")
     cash_rate_per_year: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
         0.0, description="what idle cash earns and Sharpe subtracts"
@@ -171,6 +185,10 @@ class Experiment(Section):
     retrieval: RetrievalSettings = RetrievalSettings()
     costs: CostSettings = CostSettings()
     models: ModelSettings = ModelSettings()
+
+    def training_years_of(self, symbol: str) -> int:
+        """Years before `start` that the fitted baselines of `symbol` use."""
+        return self.training_years.get(symbol, self.training_years.get("default", 2))
 
     def to_plain(self) -> dict[str, Any]:
         """All settings as plain values, in the order of this class."""

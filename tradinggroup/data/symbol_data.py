@@ -39,6 +39,8 @@ class SymbolData:
     highs_usd: npt.NDArray[np.float64]
     lows_usd: npt.NDArray[np.float64]
     closes_usd: npt.NDArray[np.float64]
+    vendor_closes_usd: npt.NDArray[np.float64]
+    """Adjusted closes as the source gave them, NaN where it gave none; they know of every later split and dividend."""
     volumes_shares: npt.NDArray[np.float64]
     actions: tuple[CorporateAction, ...]
     """By ex-session; a dividend before a split of the same session."""
@@ -100,6 +102,7 @@ def load_symbol(symbol: str, tables: Mapping[str, pa.Table]) -> SymbolData:
         highs_usd=_floats(prices, "high_usd"),
         lows_usd=_floats(prices, "low_usd"),
         closes_usd=_floats(prices, "close_usd"),
+        vendor_closes_usd=_floats(prices, "adjusted_close_usd"),
         volumes_shares=_floats(prices, "volume_shares"),
         actions=actions,
         ex_sessions=tuple(action.ex_session for action in actions),

@@ -7,7 +7,7 @@ LookaheadError (code LOOKAHEAD).
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -19,7 +19,7 @@ from tradinggroup.data.adjust import adjusted_closes
 from tradinggroup.data.calendar import ExchangeCalendar
 from tradinggroup.data.records import Bar, CorporateAction, Filing, Fundamentals, NewsItem
 from tradinggroup.data.symbol_data import DERIVED, SymbolData, microseconds
-from tradinggroup.errors import LookaheadError
+from tradinggroup.errors import DataError, ErrorCode, LookaheadError
 
 if TYPE_CHECKING:
     from tradinggroup.data.bundle import Bundle
@@ -79,6 +79,19 @@ class View:
         self._refuse_later(symbol, end)
         first, last = bisect_left(data.sessions, start), bisect_right(data.sessions, end)
         return tuple(self._bar(symbol, data, position) for position in range(first, last))
+
+    def vendor_adjusted_bars(self, symbol: str, start: date, end: date) -> tuple[Bar, ...]:
+        """Bars from `start` to `end`, both inclusive, on the scale of the source's own adjusted close.
+
+        Open, high and low are multiplied by adjusted close ÷ close. That scale knows of splits and dividends after `as_of`, so
+        no agent and no baseline of the default convention may ask: it is here for the convention `finsaber`, which repeats
+        what was published on such prices. Returns of the bars know of nothing later, levels and share counts do.
+        Raises LookaheadError where `end` has not closed, DataError (BUNDLE_INVALID) where the source gave no adjusted close.
+        """
+        data = self._data(symbol)
+        self._refuse_later(symbol, end)
+        first, last = bisect_left(data.sessions, start), bisect_right(data.sessions, end)
+        return tuple(self._vendor_bar(symbol, data, position) for position in range(first, last))
 
     def closes(self, symbol: str, count: int) -> PriceHistory:
         """The last `count` closes by `as_of`, fewer where there are fewer, on the scale of the newest.
@@ -147,6 +160,21 @@ class View:
     def _refuse_later(self, what: str, day: date) -> None:
         if day > self.session:
             raise LookaheadError(f"{what} of {day.isoformat()}", as_of=iso_utc(self.as_of), latest_closed_session=self.session.isoformat())
+
+    def _vendor_bar(self, symbol: str, data: SymbolData, position: int) -> Bar:
+        adjusted_usd = float(data.vendor_closes_usd[position])
+        bar = self._bar(symbol, data, position)
+        if not adjusted_usd > 0:
+            raise DataError(
+                ErrorCode.BUNDLE_INVALID,
+                f"no adjusted close of {symbol}",
+                session=bar.session,
+                remedy="The convention finsaber needs one for every session; import a source that has them.",
+            )
+        factor = adjusted_usd / bar.close_usd
+        return replace(
+            bar, open_usd=bar.open_usd * factor, high_usd=bar.high_usd * factor, low_usd=bar.low_usd * factor, close_usd=adjusted_usd
+        )
 
     def _bar(self, symbol: str, data: SymbolData, position: int) -> Bar:
         session = data.sessions[position]

@@ -11,6 +11,8 @@ from typing import Any
 
 from tradinggroup.backtest.baselines.rules import Costs
 from tradinggroup.backtest.baselines.runner import AgentRows, BaselineReport, BaselineSettings, closes_of, run_baselines
+from tradinggroup.backtest.finsaber.bars import window_of
+from tradinggroup.backtest.finsaber.runner import finsaber_figures, run_finsaber
 from tradinggroup.backtest.market import SymbolMarket
 from tradinggroup.backtest.metrics import metrics_by_symbol
 from tradinggroup.models.gateway import CallStatistics
@@ -22,6 +24,11 @@ from tradinggroup.runs.inputs import RunInputs
 from tradinggroup.runs.summary import HOLD_KINDS
 
 Rows = Sequence[Mapping[str, Any]]
+
+FINSABER_WARNING = (
+    "convention finsaber: bars of calendar days (weekends repeat Friday), fills at opens that may be past, the source's adjusted prices, "
+    "commission floor before cap, Sharpe less 3 % a year: compare with the paper's baselines only"
+)
 
 
 def call_figures(inputs: RunInputs, statistics: CallStatistics) -> dict[str, Any]:
@@ -59,29 +66,60 @@ def result_figures(inputs: RunInputs, run: RunFolder, *, markets: Mapping[str, S
     """The figures of a run that reached its end, and its baselines for their files."""
     rate = inputs.experiment.cash_rate_per_year
     agents = _agent_rows(run, inputs.experiment.symbols) if inputs.experiment.agents_enabled else None
-    report = run_baselines(
-        inputs.experiment.baselines,
-        markets,
-        closes={symbol: closes_of(inputs.bundle, symbol) for symbol in markets},
-        settings=_baseline_settings(inputs),
-        agents=agents,
-    )
-    baselines = {
-        name: _plain(metrics_by_symbol(result.equity, result.fills, cash_rate_per_year=rate))
-        for name, result in report.results.items()
-        if result.reason is None
-    }
+    report, baselines = _baselines(inputs, markets, agents)
     metrics = _plain(metrics_by_symbol(agents.equity, agents.fills, cash_rate_per_year=rate)) if agents is not None else {}
     figures = {
         "holds": hold_figures(run),
         "metrics": metrics,
         "baselines": baselines,
-        "baselines_missing": {name: result.reason for name, result in report.results.items() if result.reason is not None},
+        "baselines_missing": {name: result.explanation for name, result in report.results.items() if result.explanation is not None},
         "baselines_hindsight": [name for name in baselines if report.results[name].hindsight],
         "random": {"draws": report.random_draws or 0, "agents_percentile": report.agents_percentile},
         "forecasts": forecast_scores(run.outcomes()),
+        "warnings": [FINSABER_WARNING] if inputs.experiment.convention == "finsaber" else [],
     }
     return figures, report
+
+
+def _baselines(
+    inputs: RunInputs, markets: Mapping[str, SymbolMarket], agents: AgentRows | None
+) -> tuple[BaselineReport, dict[str, dict[str, Any]]]:
+    """The baselines by the experiment's convention, and their metrics by name and symbol."""
+    experiment = inputs.experiment
+    if experiment.convention == "finsaber":
+        return _finsaber_baselines(inputs)
+    report = run_baselines(
+        experiment.baselines,
+        markets,
+        closes={symbol: closes_of(inputs.bundle, symbol) for symbol in markets},
+        settings=_baseline_settings(inputs),
+        agents=agents,
+    )
+    figures = {
+        name: _plain(metrics_by_symbol(result.equity, result.fills, cash_rate_per_year=experiment.cash_rate_per_year))
+        for name, result in report.results.items()
+        if result.reason is None
+    }
+    return report, figures
+
+
+def _finsaber_baselines(inputs: RunInputs) -> tuple[BaselineReport, dict[str, dict[str, Any]]]:
+    experiment = inputs.experiment
+    windows = {
+        symbol: window_of(
+            inputs.bundle,
+            symbol,
+            start=experiment.start,
+            end=experiment.end,
+            training_years=experiment.training_years_of(symbol),
+        )
+        for symbol in sorted(experiment.symbols)
+    }
+    report = run_finsaber(experiment.baselines, windows, cash_usd=experiment.cash_usd)
+    figures = {
+        name: finsaber_figures(result, cash_usd=experiment.cash_usd) for name, result in report.results.items() if result.reason is None
+    }
+    return report, figures
 
 
 def _baseline_settings(inputs: RunInputs) -> BaselineSettings:

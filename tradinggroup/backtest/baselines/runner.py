@@ -52,6 +52,21 @@ class BaselineResult:
     reason: str | None = None
     equity: Mapping[str, Sequence[Row]] = field(default_factory=dict)
     fills: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+    skipped: Mapping[str, str] = field(default_factory=dict)
+    """Symbols without rows -> why. ALL would then be another sum than that of the other baselines, so there is none."""
+    remarks: Mapping[str, str] = field(default_factory=dict)
+    """Symbols with rows -> what a reader must know of them."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every symbol has rows."""
+        return self.reason is None and not self.skipped
+
+    @property
+    def explanation(self) -> str | None:
+        """Why there is no result, or not for every symbol, or what must be known of some; None where nothing is to be said."""
+        said = [f"{symbol}: {reason}" for symbol, reason in {**self.skipped, **self.remarks}.items()]
+        return self.reason or "; ".join(said) or None
 
     @property
     def hindsight(self) -> bool:
