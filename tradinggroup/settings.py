@@ -26,7 +26,7 @@ Baseline = Literal[
 BASELINES: tuple[Baseline, ...] = ("buy_and_hold", "constant_exposure", "sma_cross", "momentum", "random")
 """What runs where an experiment names none."""
 CONVENTION_BASELINES: dict[str, tuple[Baseline, ...]] = {
-    "default": BASELINES,
+    "default": (*BASELINES, "wma_cross", "atr_band", "bollinger", "turn_of_month", "arima", "xgboost"),
     "finsaber": ("buy_and_hold", "sma_cross", "wma_cross", "atr_band", "bollinger", "turn_of_month", "arima", "xgboost"),
 }
 """Convention -> the baselines that it knows."""

@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 
 from tests.backtest.helpers import COMMISSION, FREE, day, dividend, market, play, split
 from tests.factories import make_bundle
+from tradinggroup.backtest.baselines.history import SessionHistory, history_of
 from tradinggroup.backtest.baselines.ledger import equity_of_paths
 from tradinggroup.backtest.baselines.paths import PathTrader, WeightPath, circular_offsets, executed_path, mean_weight, shifted_paths
-from tradinggroup.backtest.baselines.rules import BuyAndHold, ConstantExposure, Costs, Momentum, SmaCross
-from tradinggroup.backtest.baselines.runner import AgentRows, BaselineSettings, closes_of, draw_random, run_baselines
+from tradinggroup.backtest.baselines.rules import BuyAndHold, ConstantExposure, Costs, FollowSignals
+from tradinggroup.backtest.baselines.runner import AgentRows, BaselineSettings, draw_random, run_baselines
+from tradinggroup.backtest.baselines.signals import RULES, momentum, sma_cross
 from tradinggroup.backtest.baselines.targets import affordable_counts, commissions_usd, order_for_weight, shares_for_weights
 from tradinggroup.backtest.market import SymbolMarket
 from tradinggroup.backtest.sink import Row
@@ -35,12 +37,16 @@ def walk(seed: int, sessions: int = 80, *, symbol: str = "X") -> SymbolMarket:
     return market(bars, split(25, 1.5), dividend(45, 0.3), symbol=symbol)
 
 
-def closes_in(window: SymbolMarket):
-    def closes(session, count):
-        known = sum(window.sessions[position] <= session for position in window.bar_positions)
-        return window.close_usd[max(0, known - count) : known]
+def history_in(window: SymbolMarket) -> SessionHistory:
+    """The window's own bars, nothing before them."""
+    columns = (window.open_usd, window.high_usd, window.low_usd, window.close_usd)
+    sessions = tuple(window.sessions[position] for position in window.bar_positions)
+    return SessionHistory(window.symbol, sessions, *columns, place_in_month=(1,) * len(sessions))
 
-    return closes
+
+def closes_only(closes: np.ndarray) -> SessionHistory:
+    sessions = tuple(day(position) for position in range(len(closes)))
+    return SessionHistory("X", sessions, closes, closes, closes, closes, (1,) * len(closes))
 
 
 def agents_on(windows: dict[str, SymbolMarket]) -> AgentRows:
@@ -80,7 +86,7 @@ def test_constant_exposure_holds_even_a_weight_below_its_band() -> None:
 def test_sma_cross_is_long_while_the_fast_mean_is_above_the_slow_one() -> None:
     prices = [float(price) for price in [*range(100, 70, -1), *range(70, 100), *range(100, 70, -1)]]
     window = market([(price, price) for price in prices])
-    result = play(window, SmaCross(closes_in(window), COSTS))
+    result = play(window, FollowSignals(dict(zip(window.sessions, sma_cross(history_in(window)).tolist(), strict=True)), COSTS))
     expected = []
     for at in range(19, len(prices) - 1):
         long = np.mean(prices[at - 9 : at + 1]) > np.mean(prices[at - 19 : at + 1])
@@ -92,18 +98,24 @@ def test_sma_cross_is_long_while_the_fast_mean_is_above_the_slow_one() -> None:
 
 def test_momentum_leaves_the_last_month_out() -> None:
     closes = np.full(253, 100.0)
-    account = Account(10_000.0, 0, None, 100.0, 10_000.0)
     closes[-22] = 101.0
-    assert Momentum(lambda session, count: closes, COSTS).on_close(day(0), account).shares == 98
+    assert momentum(closes_only(closes)).tolist() == [-1] * 252 + [1]
     closes[-22], closes[-1] = 99.0, 500.0
-    assert Momentum(lambda session, count: closes, COSTS).on_close(day(0), account) is None
+    assert momentum(closes_only(closes))[-1] == -1
+
+
+def test_a_signal_orders_everything_or_nothing() -> None:
+    flat, held = Account(10_000.0, 0, None, 100.0, 10_000.0), Account(0.0, 50, 100.0, 100.0, 10_000.0)
+    trader = FollowSignals({day(0): 1, day(1): -1, day(2): 0}, COSTS)
+    assert [getattr(trader.on_close(day(at), flat), "shares", None) for at in range(4)] == [98, None, None, None]
+    assert [getattr(trader.on_close(day(at), held), "shares", None) for at in range(4)] == [None, -50, None, None]
 
 
 def test_a_baseline_that_cannot_run_says_why_and_the_others_run() -> None:
     windows = {"A": walk(1, symbol="A"), "B": walk(2, symbol="B")}
-    closes = {symbol: closes_in(window) for symbol, window in windows.items()}
+    histories = {symbol: history_in(window) for symbol, window in windows.items()}
     report = run_baselines(
-        ["momentum", "buy_and_hold", "constant_exposure", "random"], windows, closes=closes, settings=SETTINGS, agents=None
+        ["momentum", "buy_and_hold", "constant_exposure", "random"], windows, histories=histories, settings=SETTINGS, agents=None
     )
     assert report.results["momentum"].reason == f"needs 253 closes up to {day(0)}, but A has 1"
     assert "no agents" in report.results["random"].reason
@@ -116,7 +128,7 @@ def test_a_baseline_that_cannot_run_says_why_and_the_others_run() -> None:
 def test_constant_exposure_holds_the_agents_mean_weight() -> None:
     windows = {"A": walk(1, symbol="A")}
     agents = agents_on(windows)
-    report = run_baselines(["constant_exposure"], windows, closes={}, settings=SETTINGS, agents=agents)
+    report = run_baselines(["constant_exposure"], windows, histories={}, settings=SETTINGS, agents=agents)
     result = report.results["constant_exposure"]
     assert result.hindsight
     weights = [row["shares"] * row["close_usd"] / row["equity_usd"] for row in result.equity["A"][1:]]
@@ -182,7 +194,7 @@ def test_the_ledger_cuts_and_denies_like_the_broker() -> None:
 def test_the_random_baseline_is_the_draw_with_the_median_return() -> None:
     windows = {"A": walk(1, symbol="A"), "B": walk(2, symbol="B")}
     agents = agents_on(windows)
-    report = run_baselines(["random"], windows, closes={}, settings=SETTINGS, agents=agents)
+    report = run_baselines(["random"], windows, histories={}, settings=SETTINGS, agents=agents)
     equity = report.results["random"].equity
     found = sum(rows[-1]["equity_usd"] for rows in equity.values()) / 20_000 - 1
     paths = {symbol: executed_path(agents.equity[symbol], agents.fills[symbol]) for symbol in windows}
@@ -196,7 +208,7 @@ def test_the_random_baseline_is_the_draw_with_the_median_return() -> None:
 def test_agents_that_never_trade_stand_in_the_middle() -> None:
     window = walk(3)
     idle = play(window, {})
-    report = run_baselines(["random"], {"X": window}, closes={}, settings=SETTINGS, agents=AgentRows({"X": idle.equity}, {"X": []}))
+    report = run_baselines(["random"], {"X": window}, histories={}, settings=SETTINGS, agents=AgentRows({"X": idle.equity}, {"X": []}))
     assert report.agents_percentile == 0.5
     assert report.results["random"].fills == {"X": []}
 
@@ -204,7 +216,7 @@ def test_agents_that_never_trade_stand_in_the_middle() -> None:
 def test_a_window_too_short_to_shift_gives_a_reason() -> None:
     window = market([(10.0, 10.0)] * 2)
     rows = play(window, {})
-    report = run_baselines(["random"], {"X": window}, closes={}, settings=SETTINGS, agents=AgentRows({"X": rows.equity}, {}))
+    report = run_baselines(["random"], {"X": window}, histories={}, settings=SETTINGS, agents=AgentRows({"X": rows.equity}, {}))
     assert "too short" in report.results["random"].reason
     assert report.random_draws is None
 
@@ -233,10 +245,60 @@ def test_many_accounts_are_sized_like_one(cash: list[float], price: float, commi
         assert ordered == (order.shares if order else 0)
 
 
-def test_closes_come_from_a_view_as_of_the_session(tmp_path: Path) -> None:
-    bundle = make_bundle(tmp_path, sessions=60, actions=[("AAA", "split", date(2024, 2, 5), 2.0)])
-    closes = closes_of(bundle, "AAA")
-    before, after = closes(date(2024, 2, 2), 20), closes(date(2024, 2, 5), 21)
-    assert before[-1] == bundle.view(bundle.calendar.close_at(date(2024, 2, 2))).bar("AAA", date(2024, 2, 2)).close_usd
-    assert after[:20] == pytest.approx(before / 2)  # adjusted once the split has come, and not a session earlier
-    assert len(closes(date(2024, 1, 3), 20)) == 2
+def test_a_history_has_one_scale_and_each_step_of_it_comes_with_its_action(tmp_path: Path) -> None:
+    bundle = make_bundle(
+        tmp_path, sessions=60, actions=[("AAA", "split", date(2024, 2, 5), 2.0), ("AAA", "dividend", date(2024, 2, 12), 0.5)]
+    )
+    history = history_of(bundle, "AAA", date(2024, 2, 29))
+    view = bundle.view(as_of=bundle.calendar.close_at(date(2024, 2, 29)))
+    adjusted = view.closes("AAA", 1000)
+    assert history.sessions == adjusted.sessions
+    assert history.close_usd / history.close_usd[-1] == pytest.approx(adjusted.closes_usd / adjusted.closes_usd[-1], rel=1e-12)
+    before = history.count_before(date(2024, 2, 5))
+    assert history.close_usd[:before].tolist() == [bar.close_usd for bar in view.bars("AAA", history.sessions[0], date(2024, 2, 2))]
+    assert history.place_in_month[:3] == (1, 2, 3)
+    assert history.place_in_month[history.count_before(date(2024, 2, 1))] == 1
+
+
+def test_nothing_later_changes_a_bit_of_a_history_or_a_signal(tmp_path: Path) -> None:
+    actions = [("AAA", "split", date(2024, 2, 5), 2.0), ("AAA", "dividend", date(2024, 4, 1), 0.5), ("AAA", "split", date(2024, 4, 8), 3.0)]
+    bundle = make_bundle(tmp_path, sessions=80, actions=actions)
+    long, short = history_of(bundle, "AAA", date(2024, 4, 19)), history_of(bundle, "AAA", date(2024, 3, 22))
+    count = len(short.sessions)
+    assert long.high_usd[:count].tobytes() == short.high_usd.tobytes()
+    for name, rule in RULES.items():
+        assert rule(long)[:count].tolist() == rule(short).tolist(), name
+
+
+def test_weighted_means_turn_before_plain_ones() -> None:
+    prices = np.array([*range(100, 70, -1), *range(70, 100)], dtype=float)
+    history = closes_only(prices)
+    assert list(RULES["wma_cross"](history)).index(1) < list(RULES["sma_cross"](history)).index(1)
+
+
+def test_bands_are_passed_once() -> None:
+    closes = np.array([100.0, 101.0] * 10 + [80.0, 79.0, 130.0, 131.0])
+    assert [(place, int(signal)) for place, signal in enumerate(RULES["bollinger"](closes_only(closes))) if signal] == [(20, 1), (22, -1)]
+    flat = np.full(20, 100.0)
+    low, high = flat - 1, flat + 1
+    low[16], low[17], high[19] = 90.0, 80.0, 120.0
+    history = SessionHistory("X", tuple(day(at) for at in range(20)), flat, high, low, flat, (1,) * 20)
+    assert [(place, int(signal)) for place, signal in enumerate(RULES["atr_band"](history)) if signal] == [(16, 1), (19, -1)]
+
+
+def test_the_turn_of_the_month_is_left_at_its_third_session_also_after_a_holiday(tmp_path: Path) -> None:
+    history = history_of(make_bundle(tmp_path, sessions=60), "AAA", date(2024, 3, 1))
+    signals = dict(zip((session.isoformat() for session in history.sessions), RULES["turn_of_month"](history).tolist(), strict=True))
+    assert [signals[f"2024-01-{number:02}"] for number in (2, 3, 4, 25, 26, 29)] == [0, 0, -1, -1, -1, 1]
+    assert [signals[day] for day in ("2024-01-31", "2024-02-01", "2024-02-02", "2024-02-05")] == [1, 0, 0, -1]
+
+
+@given(seed=st.integers(0, 1000), cut=st.integers(30, 79))
+@settings(max_examples=25, deadline=None)
+def test_every_rule_looks_back_only(seed: int, cut: int) -> None:
+    stream = np.random.default_rng(seed)
+    closes = 40 * np.exp(np.cumsum(stream.normal(0, 0.03, 80)))
+    wild = closes.copy()
+    wild[cut:] *= stream.uniform(0.01, 100, 80 - cut)
+    for rule in RULES.values():
+        assert rule(closes_only(closes))[:cut].tolist() == rule(closes_only(wild))[:cut].tolist()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from tradinggroup.agents.card import Card, load_cards, read_card
 from tradinggroup.agents.roles import ROLES
+from tradinggroup.backtest.baselines.forecasts import require_extra
 from tradinggroup.data.bundle import Bundle
 from tradinggroup.errors import DataError, ErrorCode, UsageError, did_you_mean
 from tradinggroup.experiment import ResolvedExperiment, check_against_bundle, experiment_from_toml, experiment_to_toml
@@ -56,6 +57,8 @@ def inputs_of_project(project: Project, resolved: ResolvedExperiment) -> RunInpu
     experiment = resolved.experiment
     bundle = open_bundle(project, experiment.bundle)
     check_against_bundle(experiment, bundle)
+    for name in experiment.baselines:
+        require_extra(name)
     profile, profile_text = profile_of(project, experiment.risk)
     return RunInputs(
         experiment=experiment,

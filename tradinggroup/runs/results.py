@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
+from tradinggroup.backtest.baselines.history import history_of
 from tradinggroup.backtest.baselines.rules import Costs
-from tradinggroup.backtest.baselines.runner import AgentRows, BaselineReport, BaselineSettings, closes_of, run_baselines
+from tradinggroup.backtest.baselines.runner import AgentRows, BaselineReport, BaselineResult, BaselineSettings, run_baselines
 from tradinggroup.backtest.finsaber.bars import window_of
 from tradinggroup.backtest.finsaber.runner import finsaber_figures, run_finsaber
 from tradinggroup.backtest.market import SymbolMarket
@@ -91,16 +92,20 @@ def _baselines(
     report = run_baselines(
         experiment.baselines,
         markets,
-        closes={symbol: closes_of(inputs.bundle, symbol) for symbol in markets},
+        histories={symbol: history_of(inputs.bundle, symbol, market.sessions[-1]) for symbol, market in markets.items()},
         settings=_baseline_settings(inputs),
         agents=agents,
     )
     figures = {
-        name: _plain(metrics_by_symbol(result.equity, result.fills, cash_rate_per_year=experiment.cash_rate_per_year))
-        for name, result in report.results.items()
-        if result.reason is None
+        name: _figures_of(result, experiment.cash_rate_per_year) for name, result in report.results.items() if result.reason is None
     }
     return report, figures
+
+
+def _figures_of(result: BaselineResult, cash_rate_per_year: float) -> dict[str, Any]:
+    """Metrics by symbol, and of ALL where no symbol was left out."""
+    found = _plain(metrics_by_symbol(result.equity, result.fills, cash_rate_per_year=cash_rate_per_year))
+    return {symbol: each for symbol, each in found.items() if result.is_whole or symbol in result.equity}
 
 
 def _finsaber_baselines(inputs: RunInputs) -> tuple[BaselineReport, dict[str, dict[str, Any]]]:
@@ -130,6 +135,7 @@ def _baseline_settings(inputs: RunInputs) -> BaselineSettings:
         cash_rate_per_year=experiment.cash_rate_per_year,
         seed=experiment.seed,
         random_draws=experiment.random_draws,
+        training_years={symbol: experiment.training_years_of(symbol) for symbol in experiment.symbols},
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import warnings
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -92,6 +93,14 @@ def relative_strength(close_usd: Values) -> Values:
         with np.errstate(divide="ignore", invalid="ignore"):
             found[1:] = 100 - 100 / (1 + gains / losses)
     return found
+
+
+def years_before(day: date, years: int) -> date:
+    """The same day `years` earlier; 28 February where that year has no 29th."""
+    try:
+        return day.replace(year=day.year - years)
+    except ValueError:
+        return day.replace(year=day.year - years, day=28)
 
 
 def require_extra(name: str) -> None:

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 import numpy as np
 import numpy.typing as npt
 
+from tradinggroup.backtest.baselines.fitted import TrainingSpan, arima_signals, xgboost_signals
+from tradinggroup.backtest.baselines.history import SessionHistory
 from tradinggroup.backtest.baselines.ledger import equity_of_paths
 from tradinggroup.backtest.baselines.paths import PathTrader, WeightPath, circular_offsets, executed_path, mean_weight, shifted_paths
-from tradinggroup.backtest.baselines.rules import MOMENTUM_CLOSES, BuyAndHold, ClosesAt, ConstantExposure, Costs, Momentum, SmaCross
+from tradinggroup.backtest.baselines.rules import BuyAndHold, ConstantExposure, Costs, FollowSignals
+from tradinggroup.backtest.baselines.signals import MOMENTUM_CLOSES, RULES, Signals
 from tradinggroup.backtest.engine import run_account
 from tradinggroup.backtest.market import SymbolMarket
 from tradinggroup.backtest.memory_sink import MemorySink
 from tradinggroup.backtest.sink import Row, RowKind
 from tradinggroup.backtest.trader import Trader
-from tradinggroup.data.bundle import Bundle
 
 HINDSIGHT = ("constant_exposure", "random")
 """Baselines that know the agents' weights of the whole window."""
+DEFAULT_TRAINING_YEARS = 2
 NO_AGENTS = "there are no agents in this run whose weights it could follow"
 
 
@@ -34,6 +37,8 @@ class BaselineSettings:
     cash_rate_per_year: float
     seed: int
     random_draws: int
+    training_years: Mapping[str, int] = field(default_factory=dict)
+    """Symbol -> years before the window that the fitted baselines are fitted on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,20 +90,11 @@ class BaselineReport:
     """Share of the draws, 0 to 1, whose return of ALL is below the agents'; a tie counts half."""
 
 
-def closes_of(bundle: Bundle, symbol: str) -> ClosesAt:
-    """Adjusted closes of `symbol` through a view as of each session's close."""
-
-    def closes(session: date, count: int) -> npt.NDArray[np.float64]:
-        return bundle.view(as_of=bundle.calendar.close_at(session)).closes(symbol, count).closes_usd
-
-    return closes
-
-
 def run_baselines(
     names: Sequence[str],
     markets: Mapping[str, SymbolMarket],
     *,
-    closes: Mapping[str, ClosesAt],
+    histories: Mapping[str, SessionHistory],
     settings: BaselineSettings,
     agents: AgentRows | None,
 ) -> BaselineReport:
@@ -107,14 +103,14 @@ def run_baselines(
     Args:
         names: as in the setting `baselines`.
         markets: symbol -> window; all have the same sessions.
-        closes: symbol -> its adjusted closes (`closes_of`).
+        histories: symbol -> its sessions up to the window's end (`history_of`); for baselines that look at prices.
         settings: cash, costs, seed.
         agents: the agents' rows, or None in a run without agents.
 
     Raises:
         KeyError: for an unknown name.
     """
-    run = _BaselineRun(markets, closes, settings, agents)
+    run = _BaselineRun(markets, histories, settings, agents)
     results = {name: run.result(name) for name in names}
     draws = run.draws if "random" in results else None
     return BaselineReport(results, None if draws is None else len(draws.offsets), None if draws is None else draws.agents_percentile)
@@ -162,12 +158,12 @@ class _BaselineRun:
     def __init__(
         self,
         markets: Mapping[str, SymbolMarket],
-        closes: Mapping[str, ClosesAt],
+        histories: Mapping[str, SessionHistory],
         settings: BaselineSettings,
         agents: AgentRows | None,
     ) -> None:
         self._markets = markets
-        self._closes = closes
+        self._histories = histories
         self._settings = settings
         self._agents = agents
         self._paths = {} if agents is None else {name: executed_path(agents.equity[name], agents.fills.get(name, ())) for name in markets}
@@ -177,17 +173,20 @@ class _BaselineRun:
         makers: dict[str, Callable[[], BaselineResult]] = {
             "buy_and_hold": lambda: self._run("buy_and_hold", lambda _: BuyAndHold(self._settings.costs)),
             "constant_exposure": self._constant_exposure,
-            "sma_cross": lambda: self._run("sma_cross", lambda symbol: SmaCross(self._closes[symbol], self._settings.costs)),
             "momentum": self._momentum,
             "random": self._random,
+            "arima": self._arima,
+            "xgboost": self._xgboost,
         }
+        if name in RULES and name not in makers:
+            return self._follow(name, {symbol: RULES[name](history) for symbol, history in self._histories.items()})
         return makers[name]()
 
-    def _run(self, name: str, trader_of: Callable[[str], Trader]) -> BaselineResult:
-        sinks = {symbol: MemorySink() for symbol in self._markets}
-        for symbol, market in self._markets.items():
+    def _run(self, name: str, trader_of: Callable[[str], Trader], *, symbols: Sequence[str] | None = None) -> BaselineResult:
+        sinks = {symbol: MemorySink() for symbol in (self._markets if symbols is None else symbols)}
+        for symbol in sinks:
             run_account(
-                market,
+                self._markets[symbol],
                 trader_of(symbol),
                 cash_usd=self._settings.cash_usd,
                 commission=self._settings.costs.commission,
@@ -204,11 +203,39 @@ class _BaselineRun:
 
     def _momentum(self) -> BaselineResult:
         for symbol, market in self._markets.items():
-            known = len(self._closes[symbol](market.sessions[0], MOMENTUM_CLOSES))
+            known = self._histories[symbol].count_before(market.sessions[0] + timedelta(days=1))
             if known < MOMENTUM_CLOSES:
                 reason = f"needs {MOMENTUM_CLOSES} closes up to {market.sessions[0]}, but {symbol} has {known}"
                 return BaselineResult("momentum", reason)
-        return self._run("momentum", lambda symbol: Momentum(self._closes[symbol], self._settings.costs))
+        return self._follow("momentum", {symbol: RULES["momentum"](history) for symbol, history in self._histories.items()})
+
+    def _arima(self) -> BaselineResult:
+        signals = {
+            symbol: arima_signals(self._histories[symbol], self._span(symbol), years=self._years(symbol)) for symbol in self._markets
+        }
+        return self._follow("arima", signals)
+
+    def _xgboost(self) -> BaselineResult:
+        return self._follow("xgboost", {symbol: xgboost_signals(self._histories[symbol], self._span(symbol)) for symbol in self._markets})
+
+    def _years(self, symbol: str) -> int:
+        return self._settings.training_years.get(symbol, DEFAULT_TRAINING_YEARS)
+
+    def _span(self, symbol: str) -> TrainingSpan:
+        return TrainingSpan.of(self._histories[symbol], window_start=self._markets[symbol].sessions[0], years=self._years(symbol))
+
+    def _follow(self, name: str, signals: Mapping[str, Signals | str]) -> BaselineResult:
+        """Run a trader by the signals of each symbol; a symbol with a reason in place of signals is left out."""
+        skipped = {symbol: found for symbol, found in signals.items() if isinstance(found, str)}
+        if len(skipped) == len(signals):
+            return BaselineResult(name, "; ".join(f"{symbol}: {reason}" for symbol, reason in skipped.items()))
+        by_session = {
+            symbol: dict(zip(self._histories[symbol].sessions, found.tolist(), strict=True))
+            for symbol, found in signals.items()
+            if not isinstance(found, str)
+        }
+        result = self._run(name, lambda symbol: FollowSignals(by_session[symbol], self._settings.costs), symbols=tuple(by_session))
+        return replace(result, skipped=skipped)
 
     def _random(self) -> BaselineResult:
         if self._agents is None:

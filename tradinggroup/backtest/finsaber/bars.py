@@ -10,6 +10,7 @@ from datetime import date, timedelta
 import numpy as np
 import numpy.typing as npt
 
+from tradinggroup.backtest.baselines.forecasts import years_before
 from tradinggroup.data.bundle import Bundle
 from tradinggroup.data.records import Bar
 
@@ -125,11 +126,3 @@ def day_bars(symbol: str, bars: Sequence[Bar]) -> DayBars:
         np.array([bar.low_usd for bar in bars], dtype=np.float64),
         np.array([bar.close_usd for bar in bars], dtype=np.float64),
     )
-
-
-def years_before(day: date, years: int) -> date:
-    """The same day `years` earlier; 28 February where that year has no 29th."""
-    try:
-        return day.replace(year=day.year - years)
-    except ValueError:
-        return day.replace(year=day.year - years, day=28)
