@@ -18,7 +18,7 @@ from tradinggroup.project import Project
 from tradinggroup.retrieval.registry import make_retrieval
 from tradinggroup.risk.account import Account
 from tradinggroup.risk.thresholds import Thresholds
-from tradinggroup.settings import AgentSettings, RetrievalSettings
+from tradinggroup.settings import AgentSettings, ModelSettings, RetrievalSettings
 
 SESSION = date(2023, 9, 19)
 AS_OF = datetime(2023, 9, 19, 20, 0, tzinfo=UTC)
@@ -92,7 +92,7 @@ def context(model: ChatModel, **changes: object) -> AgentContext:
         cards=load_cards(Project(REPOSITORY)),
         model=model,
         model_name="rules",
-        retrieval=make_retrieval(RetrievalSettings()),
+        retrieval=make_retrieval(RetrievalSettings(), model=model, models=ModelSettings()).parts,
     )
     return replace(made, **changes)  # type: ignore[arg-type]
 

@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -6,8 +7,9 @@ import pytest
 from tests.agents.fakes import AS_OF, FAILURE, SESSION, YESTERDAY, FakeView, context, item, model, prompts
 from tests.doubles import FunctionModel
 from tradinggroup.agents.context import AgentContext
-from tradinggroup.agents.news_sentiment import analyse_news, label, select_items
+from tradinggroup.agents.news_sentiment import ScoredItem, analyse_news, label, select_items
 from tradinggroup.agents.outputs import NewsSentiment
+from tradinggroup.data.records import NewsItem
 from tradinggroup.models.answers import Answer, NewsScore
 from tradinggroup.models.port import Failure, ModelRequest
 from tradinggroup.models.rules import RulesAnalyst
@@ -21,6 +23,10 @@ TEXT_ONLY = item(4, "", "The company was sued over its pumps; a recall may follo
 
 def analyse(agents: AgentContext, *items: object) -> NewsSentiment:
     return asyncio.run(analyse_news(agents, session=SESSION, view=FakeView(items=items), after=YESTERDAY))  # type: ignore[arg-type]
+
+
+def select(agents: AgentContext, items: Sequence[NewsItem]) -> list[ScoredItem]:
+    return asyncio.run(select_items(agents, items, session=SESSION))
 
 
 def test_no_news_asks_nobody() -> None:
@@ -69,12 +75,12 @@ def test_headline_only_and_text_only(title: str, summary: str) -> None:
 
 def test_k_is_kept_after_copies_are_passed_over() -> None:
     agents = context(model(), settings=AgentSettings(news_sentiment=NewsSettings(k=2)))
-    assert [scored.item.id for scored in select_items(agents, [BIG, COPY, SMALL, TEXT_ONLY])] == ["n1", "n4"]
+    assert [scored.item.id for scored in select(agents, [BIG, COPY, SMALL, TEXT_ONLY])] == ["n1", "n4"]
 
 
 def test_equally_influential_items_keep_the_order_of_time_and_id() -> None:
     items = [item(number, f"Ten shares to watch number{number}", hours_before=hours) for number, hours in ((5, 1), (9, 3), (2, 3))]
-    assert [scored.item.id for scored in select_items(context(model()), items)] == ["n2", "n9", "n5"]
+    assert [scored.item.id for scored in select(context(model()), items)] == ["n2", "n9", "n5"]
 
 
 def scored_by_title(request: ModelRequest) -> Answer | Failure:

@@ -1,25 +1,30 @@
+import asyncio
 from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
-from tradinggroup.retrieval.duplicates import distinct
+from tradinggroup.retrieval import duplicates
 from tradinggroup.retrieval.embedding import HashingEmbedder
-from tradinggroup.retrieval.ports import Vectors
+from tradinggroup.retrieval.ports import Embedder, Vectors
 
 
 class AngleEmbedder:
     """A text is an angle in degrees; keeps the sizes of the blocks it was asked for."""
 
-    dimensions = 2
+    name = "angle"
 
     def __init__(self) -> None:
         self.blocks: list[int] = []
 
-    def embed(self, texts: Sequence[str]) -> Vectors:
+    async def vectors(self, texts: Sequence[str]) -> Vectors:
         self.blocks.append(len(texts))
         angles = np.radians([float(text) for text in texts])
         return np.stack([np.cos(angles), np.sin(angles)], axis=1)
+
+
+def distinct(texts: Sequence[str], *, embedder: Embedder, cosine: float, limit: int) -> list[int]:
+    return asyncio.run(duplicates.distinct(texts, embedder=embedder, cosine=cosine, limit=limit))
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,15 @@
+import asyncio
+
 import pytest
 
+from tradinggroup.retrieval.ports import Asker
 from tradinggroup.retrieval.reranking import LexicalReranker
+
+ASKER = Asker("news_sentiment", "ACME", "2024-03-01", "openai:m")
 
 
 def probability(text: str) -> float:
-    return LexicalReranker().probabilities([text], question="Does it matter?")[0]
+    return asyncio.run(LexicalReranker().probabilities([text], question="Does it matter?", asker=ASKER))[0]
 
 
 @pytest.mark.parametrize(

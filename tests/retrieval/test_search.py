@@ -1,12 +1,16 @@
+import asyncio
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from tradinggroup.clock import monotonic_seconds
+from tradinggroup.models.rules import RulesAnalyst
+from tradinggroup.retrieval.ports import Asker, RetrievalParts
 from tradinggroup.retrieval.registry import make_retrieval
-from tradinggroup.retrieval.search import hybrid_score, index_filing, search
-from tradinggroup.settings import ReportSettings, RetrievalSettings
+from tradinggroup.retrieval.search import ChunkIndex, Passage, hybrid_score, index_filing, search
+from tradinggroup.settings import ModelSettings, ReportSettings, RetrievalSettings
 
 SETTINGS = ReportSettings(window_sentences=1, stride_sentences=1)
 QUERIES = ("revenue growth", "litigation risk")
@@ -16,12 +20,24 @@ BODY = (
 )
 
 
+ASKER = Asker("report_retrieval", "ACME", "2024-03-01", "rules")
+
+
+def parts_of() -> RetrievalParts:
+    return make_retrieval(RetrievalSettings(), model=RulesAnalyst(), models=ModelSettings()).parts
+
+
+def index_of(sections: list[tuple[str, str]], parts: RetrievalParts, settings: ReportSettings = SETTINGS) -> ChunkIndex:
+    return asyncio.run(index_filing(sections, parts=parts, settings=settings))
+
+
+def passages_of(index: ChunkIndex, queries: Sequence[str], parts: RetrievalParts, settings: ReportSettings = SETTINGS) -> list[Passage]:
+    return asyncio.run(search(index, queries, parts=parts, settings=settings, asker=ASKER))
+
+
 def found_texts(sections: list[tuple[str, str]], settings: ReportSettings = SETTINGS) -> list[str]:
-    parts = make_retrieval(RetrievalSettings())
-    return [
-        passage.chunk.text
-        for passage in search(index_filing(sections, parts=parts, settings=settings), QUERIES, parts=parts, settings=settings)
-    ]
+    parts = parts_of()
+    return [passage.chunk.text for passage in passages_of(index_of(sections, parts, settings), QUERIES, parts, settings)]
 
 
 def test_hybrid_score_of_the_spec() -> None:
@@ -44,19 +60,19 @@ def test_cut_offs() -> None:
 
 
 def test_scores_of_a_chunk_are_those_of_its_best_query() -> None:
-    parts = make_retrieval(RetrievalSettings())
-    index = index_filing([("MD&A", BODY)], parts=parts, settings=SETTINGS)
-    both = {passage.chunk.id: passage for passage in search(index, QUERIES, parts=parts, settings=SETTINGS)}
-    alone = [{passage.chunk.id: passage for passage in search(index, [query], parts=parts, settings=SETTINGS)} for query in QUERIES]
+    parts = parts_of()
+    index = index_of([("MD&A", BODY)], parts)
+    both = {passage.chunk.id: passage for passage in passages_of(index, QUERIES, parts)}
+    alone = [{passage.chunk.id: passage for passage in passages_of(index, [query], parts)} for query in QUERIES]
     assert all(both[chunk].hybrid == max(one[chunk].hybrid for one in alone) for chunk in both)
     passage = both["s01c0002"]
     assert passage.hybrid == pytest.approx(passage.dense + 0.8 * passage.sparse, abs=2e-6)
 
 
 def test_equal_chunks_come_in_the_filings_order() -> None:
-    parts = make_retrieval(RetrievalSettings())
-    index = index_filing([("A", "Revenue rose. " * 8)], parts=parts, settings=SETTINGS)
-    assert [passage.chunk.id for passage in search(index, QUERIES, parts=parts, settings=SETTINGS)] == [f"s01c{n:04d}" for n in range(1, 7)]
+    parts = parts_of()
+    index = index_of([("A", "Revenue rose. " * 8)], parts)
+    assert [passage.chunk.id for passage in passages_of(index, QUERIES, parts)] == [f"s01c{n:04d}" for n in range(1, 7)]
 
 
 def test_a_section_given_twice_counts_once() -> None:
@@ -66,11 +82,11 @@ def test_a_section_given_twice_counts_once() -> None:
 def test_a_real_annual_report_is_indexed_fast_and_its_passages_are_about_money(shared_data: Path) -> None:
     lines = (shared_data / "filings" / "AMZN.jsonl").read_text(encoding="utf-8").splitlines()
     sections = [(filing["section"], filing["text"]) for filing in map(json.loads, lines) if filing["form"] == "10-K"]
-    parts, settings = make_retrieval(RetrievalSettings()), ReportSettings()
+    parts, settings = parts_of(), ReportSettings()
     started = monotonic_seconds()
-    index = index_filing(sections, parts=parts, settings=settings)
+    index = index_of(sections, parts, settings)
     assert monotonic_seconds() - started < 0.5
     assert len(index.chunks) > 150
-    passages = search(index, ("revenue and sales growth", "cash flow and debt"), parts=parts, settings=settings)
+    passages = passages_of(index, ("revenue and sales growth", "cash flow and debt"), parts, settings)
     assert len(passages) == 6
     assert all("sales" in passage.chunk.text.lower() or "cash" in passage.chunk.text.lower() for passage in passages)

@@ -11,7 +11,7 @@ from tradinggroup.agents.card import Card
 from tradinggroup.agents.filing_summaries import FilingSummaries
 from tradinggroup.agents.wording import schema_text
 from tradinggroup.models.port import ChatModel, Message, ModelReply, ModelRequest
-from tradinggroup.retrieval.ports import RetrievalParts
+from tradinggroup.retrieval.ports import Asker, RetrievalParts
 from tradinggroup.settings import AgentSettings
 
 SYSTEM = (
@@ -62,6 +62,11 @@ def build_request(
         session=session.isoformat(),
         position=position,
     )
+
+
+def asker(context: AgentContext, agent: str, session: date) -> Asker:
+    """Who asks, where retrieval asks a model for `agent`."""
+    return Asker(agent=agent, symbol=context.symbol, session=session.isoformat(), model=context.cards[agent].model or context.model_name)
 
 
 async def ask(context: AgentContext, **request: Any) -> ModelReply:

@@ -1,8 +1,8 @@
 """News-sentiment agent: score, select, read each item, then all together (spec 2).
 
 All items of the session are scored and sorted by influence; the list is walked down, copies of a kept item are passed over,
-and the walk ends at k items. The calls for the items run at the same time; their answers are kept by position, so the
-order in which they return does not matter.
+and the walk ends at k items (in the strict reading, by setting, copies are taken out of the k best instead). The calls for the
+items run at the same time; their answers are kept by position, so the order in which they return does not matter.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, cast
 
-from tradinggroup.agents.context import AgentContext, ask
+from tradinggroup.agents.context import AgentContext, ask, asker
 from tradinggroup.agents.news_importance import base_score, influence
 from tradinggroup.agents.outputs import NewsItemAnalysis, NewsSentiment, SentimentLabel
 from tradinggroup.agents.wording import hours_ago, quoted, weekday
@@ -47,7 +47,7 @@ async def analyse_news(context: AgentContext, *, session: date, view: View, afte
     items = view.news(context.symbol, after)
     if not items:
         return NewsSentiment(0.0, "neutral", NO_NEWS, no_news=True, items_seen=0, items=(), failure=None, newest_known_at=None)
-    kept = select_items(context, items)
+    kept = await select_items(context, items, session=session)
     replies = await asyncio.gather(*(_ask_item(context, scored, session, position, view.as_of) for position, scored in enumerate(kept)))
     analyses = tuple(_analysis(scored, reply) for scored, reply in zip(kept, replies, strict=True))
     overall = await _overall(context, analyses, session=session, items_seen=len(items))
@@ -65,20 +65,21 @@ async def analyse_news(context: AgentContext, *, session: date, view: View, afte
     )
 
 
-def select_items(context: AgentContext, items: Sequence[NewsItem]) -> list[ScoredItem]:
+async def select_items(context: AgentContext, items: Sequence[NewsItem], *, session: date) -> list[ScoredItem]:
     """The k most influential items without near-copies; equally influential ones in the order of (known_at, id)."""
     settings = context.settings.news_sentiment
     texts = [item.text for item in items]
     question = NEWS_QUESTION.format(symbol=context.symbol)
-    probabilities = context.retrieval.reranker.probabilities(texts, question=question)
+    probabilities = await context.retrieval.reranker.probabilities(texts, question=question, asker=asker(context, AGENT, session))
     scored = []
     for item, text, probability in zip(items, texts, probabilities, strict=True):
         base = base_score(text, symbol=context.symbol)
         total = influence(base=base, probability=probability, settings=settings)
         scored.append(ScoredItem(item, round(base, _DECIMALS), round(probability, _DECIMALS), round(total, _DECIMALS)))
     scored.sort(key=lambda entry: (-entry.influence, entry.item.known_at, entry.item.id))
-    kept = distinct(
-        [entry.item.text for entry in scored],
+    candidates = scored if settings.selection == "walk_down" else scored[: settings.k]
+    kept = await distinct(
+        [entry.item.text for entry in candidates],
         embedder=context.retrieval.embedder,
         cosine=settings.dedup_cosine,
         limit=settings.k,

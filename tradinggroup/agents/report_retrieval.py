@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
-from tradinggroup.agents.context import AgentContext, ask
+from tradinggroup.agents.context import AgentContext, ask, asker
 from tradinggroup.agents.outputs import FormReport, ReportRetrieval, failure_line
 from tradinggroup.agents.wording import ended_before, figures_text, quoted
 from tradinggroup.clock import iso_utc
@@ -33,6 +33,8 @@ QUERIES = (
     "segment results, customer demand, deliveries and volumes",
 )
 """The questions of spec 3; a chunk counts by its best one."""
+SINGLE_QUERY = ("revenue growth, margins, guidance, cash flow and debt, risks and customer demand that can move the share price",)
+"""All of them in one, for `queries = "single"` (ours)."""
 
 
 async def retrieve_report(context: AgentContext, *, session: date, view: View) -> ReportRetrieval:
@@ -60,7 +62,7 @@ async def _report(context: AgentContext, filing: Filing, figures: Fundamentals |
 
 
 async def _summarise(context: AgentContext, filing: Filing, figures: Fundamentals | None, session: date) -> FormReport:
-    passages = find_passages(context, filing)
+    passages = await find_passages(context, filing, session=session)
     reply = await ask(
         context,
         agent=AGENT,
@@ -88,11 +90,12 @@ async def _summarise(context: AgentContext, filing: Filing, figures: Fundamental
     )
 
 
-def find_passages(context: AgentContext, filing: Filing) -> list[Passage]:
+async def find_passages(context: AgentContext, filing: Filing, *, session: date) -> list[Passage]:
     """The passages of a filing that are about the price, best first."""
     settings = context.settings.report_retrieval
-    index = index_filing(filing.sections, parts=context.retrieval, settings=settings)
-    return search(index, QUERIES, parts=context.retrieval, settings=settings)
+    index = await index_filing(filing.sections, parts=context.retrieval, settings=settings)
+    queries = QUERIES if settings.queries == "set" else SINGLE_QUERY
+    return await search(index, queries, parts=context.retrieval, settings=settings, asker=asker(context, AGENT, session))
 
 
 def _prompt_text(summary: ReportSummary | None) -> str:

@@ -23,6 +23,9 @@ CREATE TABLE IF NOT EXISTS attempts (
 CREATE TABLE IF NOT EXISTS calls (
     session TEXT NOT NULL, symbol TEXT NOT NULL, agent TEXT NOT NULL, purpose TEXT NOT NULL, position INTEGER NOT NULL,
     key TEXT NOT NULL, PRIMARY KEY (session, symbol, agent, purpose, position, key)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS vectors (
+    embedder TEXT NOT NULL, text_key TEXT NOT NULL, vector BLOB NOT NULL, PRIMARY KEY (embedder, text_key)
 ) WITHOUT ROWID
 """
 

@@ -7,13 +7,14 @@ hold the same rows. Nothing in it is a time or a key of a provider.
     recordings   key → request, raw reply, answer or failure, tokens, the model that the server named
     attempts     key, number → raw text and failure of each attempt, where there was more than one or the only one failed
     calls        session, symbol, agent, purpose, position → key: which decision asked what
+    vectors      embedder, hash of a text → its vector, of embedders whose vectors can't be computed again to the bit
 """
 
 from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +82,7 @@ class RecordingStore:
         self._recordings: dict[str, _Row] = {}
         self._attempts: dict[str, list[_Row]] = {}
         self._calls: dict[_Row, None] = {}
+        self._vectors: dict[tuple[str, str], bytes] = {}
         self._timer: threading.Timer | None = None
         self._write_error: DataError | None = None
         self._closed = False
@@ -137,6 +139,22 @@ class RecordingStore:
             self._calls[request.session, request.symbol, request.agent, request.purpose, request.position, request.key] = None
             self._changed()
 
+    def get_vector(self, embedder: str, text_key: str) -> bytes | None:
+        """The bytes kept for a text, or None. Raises DataError RECORDING_INVALID."""
+        with self._lock:
+            found = self._vectors.get((embedder, text_key))
+            if found is None and self._has_vectors():
+                row = self._select("SELECT vector FROM vectors WHERE embedder = ? AND text_key = ?", embedder, text_key)
+                found = row[0] if row is not None else None
+        return found
+
+    def put_vectors(self, embedder: str, vectors: Mapping[str, bytes]) -> None:
+        """Keep vectors by the hash of their text. Raises DataError where writing has failed."""
+        with self._lock:
+            self._check_writable()
+            self._vectors |= {(embedder, text_key): vector for text_key, vector in vectors.items()}
+            self._changed()
+
     def mark_outage(self, keys: list[str]) -> None:
         """Mark failures as part of an outage that ended the run; `get` with `skip_outage` does not give them."""
         with self._lock:
@@ -188,13 +206,14 @@ class RecordingStore:
         with self._lock:
             if self._write_error is not None:
                 raise self._write_error
-            if not (self._recordings or self._calls):
+            if not (self._recordings or self._calls or self._vectors):
                 return
             with self._transaction():
                 self._write_pending()
             self._recordings.clear()
             self._attempts.clear()
             self._calls.clear()
+            self._vectors.clear()
 
     def close(self) -> None:
         """Flush and close; the file then stands alone and can be moved. Closing twice is fine."""
@@ -211,9 +230,13 @@ class RecordingStore:
             finally:
                 self._connection.close()
 
-    def _select(self, sql: str, key: str) -> _Row | None:
+    def _has_vectors(self) -> bool:
+        """Runs of the first version have no such table; read-only, it can't be made."""
+        return not self.readonly or self._select("SELECT 1 FROM sqlite_master WHERE name = ?", "vectors") is not None
+
+    def _select(self, sql: str, *values: str) -> _Row | None:
         try:
-            row: _Row | None = self._connection.execute(sql, (key,)).fetchone()
+            row: _Row | None = self._connection.execute(sql, values).fetchone()
         except sqlite3.DatabaseError as error:
             raise invalid(self.path, error) from error
         return row
@@ -236,9 +259,10 @@ class RecordingStore:
         execute("INSERT OR REPLACE INTO recordings VALUES (?,?,?,?,?,?,?,?,?,?,?,?,0)", list(self._recordings.values()))
         execute("INSERT INTO attempts VALUES (?,?,?,?,?)", [row for rows in self._attempts.values() for row in rows])
         execute("INSERT OR IGNORE INTO calls VALUES (?,?,?,?,?,?)", list(self._calls))
+        execute("INSERT OR IGNORE INTO vectors VALUES (?,?,?)", [(*name, vector) for name, vector in self._vectors.items()])
 
     def _changed(self) -> None:
-        if len(self._recordings) + len(self._calls) >= FLUSH_ROWS:
+        if len(self._recordings) + len(self._calls) + len(self._vectors) >= FLUSH_ROWS:
             self.flush()
         elif self._timer is None:
             self._timer = threading.Timer(FLUSH_SECONDS, self._flush_by_time)

@@ -13,6 +13,7 @@ words to it. All constants are ours and were fixed on the demo market, not on th
 | StyleChoice | `features`, `news_score`, `p_up`, `p_down`, `account`, `style_statistics` |
 | Decision | `p_up`, `p_down`, `gated_label`, `news_score`, `account`, `limits`, `experience_statistics` |
 | ExperienceSummary | `text` |
+| YesNo | `p_yes` |
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from tradinggroup.models.port import ModelReply, ModelRequest
 from tradinggroup.models.rules_market import forecast
 from tradinggroup.models.rules_text import read_news, summarise_report
 from tradinggroup.models.rules_trading import choose_action, choose_style
+from tradinggroup.models.yes_no import YesNo
 
 NAME = "rules"
 _LONGEST_EXPERIENCE_WORDS = 200
@@ -46,6 +48,11 @@ def _keep_experience(evidence: Evidence) -> ExperienceSummary:
     return ExperienceSummary(summary=" ".join(str(evidence["text"]).split()[:_LONGEST_EXPERIENCE_WORDS]))
 
 
+def _rerank(evidence: Evidence) -> YesNo:
+    """What the lexical reranker says."""
+    return YesNo(p_yes=evidence["p_yes"], source="rules")
+
+
 _RULES: dict[str, Callable[[Evidence], Answer]] = {
     "NewsScore": read_news,
     "ReportSummary": summarise_report,
@@ -53,4 +60,5 @@ _RULES: dict[str, Callable[[Evidence], Answer]] = {
     "StyleChoice": choose_style,
     "Decision": choose_action,
     "ExperienceSummary": _keep_experience,
+    "YesNo": _rerank,
 }

@@ -8,19 +8,22 @@ import numpy as np
 
 from tradinggroup.retrieval.ports import Embedder, Vectors
 
+_DECIMALS = 6
+"""Cosines are rounded before they are compared, so that another linear-algebra library keeps the same texts."""
 
-def distinct(texts: Sequence[str], *, embedder: Embedder, cosine: float, limit: int) -> list[int]:
+
+async def distinct(texts: Sequence[str], *, embedder: Embedder, cosine: float, limit: int) -> list[int]:
     """Positions of the texts to keep: walk down the list, skip a text whose cosine to a kept one is above `cosine`, stop at `limit`.
 
     The list is ordered best first. Texts are embedded in blocks, so a long list is only embedded as far as it is walked.
     """
     kept: list[int] = []
-    vectors: Vectors = np.zeros((limit, embedder.dimensions))
+    vectors: list[Vectors] = []
     for start in range(0, len(texts), limit):
-        for offset, vector in enumerate(embedder.embed(texts[start : start + limit])):
-            if kept and float(np.max(vectors[: len(kept)] @ vector)) > cosine:
+        for offset, vector in enumerate(await embedder.vectors(texts[start : start + limit])):
+            if vectors and round(float(np.max(np.stack(vectors) @ vector)), _DECIMALS) > cosine:
                 continue
-            vectors[len(kept)] = vector
+            vectors.append(vector)
             kept.append(start + offset)
             if len(kept) == limit:
                 return kept

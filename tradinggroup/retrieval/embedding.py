@@ -36,6 +36,15 @@ class HashingEmbedder:
         """Length of every vector."""
         return self._dimensions
 
+    @property
+    def name(self) -> str:
+        """The name in the settings."""
+        return "hashing"
+
+    async def vectors(self, texts: Sequence[str]) -> Vectors:
+        """As `embed`; nothing is waited for."""
+        return self.embed(texts)
+
     def embed(self, texts: Sequence[str]) -> Vectors:
         """One unit row a text; a text without content words gives a row of zeros."""
         hashes, rows = self._word_hashes(texts)
@@ -47,7 +56,7 @@ class HashingEmbedder:
         buckets = (features % np.uint64(self._dimensions)).astype(np.int64)
         cells = np.concatenate([rows, rows[1:][same_text]]) * self._dimensions + buckets
         counts: Vectors = np.bincount(cells, weights=signed, minlength=len(texts) * self._dimensions).astype(np.float64)
-        return _unit_rows(counts.reshape(len(texts), self._dimensions))
+        return unit_rows(counts.reshape(len(texts), self._dimensions))
 
     def _word_hashes(self, texts: Sequence[str]) -> tuple[_Hashes, npt.NDArray[np.int64]]:
         """Hashes of all content words, text after text, and the row that each belongs to."""
@@ -72,7 +81,8 @@ def _mixed(values: _Hashes) -> _Hashes:
     return values ^ (values >> np.uint64(31))
 
 
-def _unit_rows(matrix: Vectors) -> Vectors:
+def unit_rows(matrix: Vectors) -> Vectors:
+    """Each row scaled to length one; a row of zeros stays."""
     lengths = np.linalg.norm(matrix, axis=1, keepdims=True)
     unit: Vectors = matrix / np.where(lengths == 0, 1.0, lengths)
     return unit

@@ -1,32 +1,46 @@
 """The three exchangeable parts of retrieval, as protocols.
 
-Each has one default that needs no download: `HashingEmbedder`, `LexicalSparseEncoder`, `LexicalReranker`. None of them may
-learn from texts other than those it is given in the call: a statistic over a later corpus would be look-ahead (design 4.3).
+Each has one default that needs no download, no server and no key: `HashingEmbedder`, `LexicalSparseEncoder`, `LexicalReranker`.
+None of them may learn from texts other than those it is given in the call: a statistic over a later corpus would be
+look-ahead (design 4.3). What may take time is awaited.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+if TYPE_CHECKING:
+    from tradinggroup.retrieval.chunk_store import ChunkStore
+
 Vectors = npt.NDArray[np.float64]
 SparseVector = Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks, for the recordings of what is asked; `model` is the chat model that would answer."""
+
+    agent: str
+    symbol: str
+    session: str
+    model: str
 
 
 class Embedder(Protocol):
     """Text to a dense vector."""
 
     @property
-    def dimensions(self) -> int:
-        """Length of every vector."""
+    def name(self) -> str:
+        """The name in the settings; vectors of two embedders have nothing to do with each other."""
         ...
 
-    def embed(self, texts: Sequence[str]) -> Vectors:
-        """One row a text, shape (texts, dimensions), each of unit length; a text without content gives a row of zeros."""
+    async def vectors(self, texts: Sequence[str]) -> Vectors:
+        """One row a text, shape (texts, dimensions), each of unit length; a text without content may give a row of zeros."""
         ...
 
 
@@ -41,15 +55,16 @@ class SparseEncoder(Protocol):
 class Reranker(Protocol):
     """The probability that the answer to a yes-no question about a text is yes."""
 
-    def probabilities(self, texts: Sequence[str], *, question: str) -> list[float]:
+    async def probabilities(self, texts: Sequence[str], *, question: str, asker: Asker) -> list[float]:
         """One probability a text, 0 to 1."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class RetrievalParts:
-    """The three parts that a run uses."""
+    """The three parts that a run uses, and where its chunks and vectors are kept across runs."""
 
     embedder: Embedder
     sparse_encoder: SparseEncoder
     reranker: Reranker
+    chunk_store: ChunkStore | None = None

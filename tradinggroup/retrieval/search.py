@@ -1,4 +1,4 @@
-"""Hybrid search over the chunks of one filing: exact, in memory, deterministic (spec 3).
+"""Hybrid search over the chunks of one filing: exact, deterministic (spec 3).
 
     H = dense_weight * cosine + sparse_weight * lexical inner product
 
@@ -16,7 +16,8 @@ import numpy as np
 
 from tradinggroup.retrieval.chunks import Chunk, chunk_sections
 from tradinggroup.retrieval.duplicates import distinct
-from tradinggroup.retrieval.ports import RetrievalParts, SparseVector, Vectors
+from tradinggroup.retrieval.embedding import HashingEmbedder
+from tradinggroup.retrieval.ports import Asker, RetrievalParts, SparseVector, Vectors
 from tradinggroup.retrieval.reranking import FILING_QUESTION
 from tradinggroup.retrieval.sparse import inner_product
 from tradinggroup.settings import ReportSettings
@@ -49,16 +50,20 @@ class Passage:
     probability: float
 
 
-def index_filing(sections: Sequence[tuple[str, str]], *, parts: RetrievalParts, settings: ReportSettings) -> ChunkIndex:
+async def index_filing(sections: Sequence[tuple[str, str]], *, parts: RetrievalParts, settings: ReportSettings) -> ChunkIndex:
     """Chunk and encode the (name, text) sections of a filing, copies left out.
 
-    Document frequencies count the chunks of this filing only, all of which became known together.
+    Document frequencies count the chunks of this filing only: they are of its symbol and became known together, so whoever
+    asks, and whenever, finds the same. Copies of sections are told by their words, whatever the embedder.
     """
     bodies = [body for _, body in sections]
-    kept = distinct(bodies, embedder=parts.embedder, cosine=SECTION_COPY_COSINE, limit=len(bodies)) if bodies else []
+    kept = await distinct(bodies, embedder=HashingEmbedder(), cosine=SECTION_COPY_COSINE, limit=len(bodies)) if bodies else []
     chunks = chunk_sections([sections[position] for position in kept], settings)
     texts = tuple(chunk.text for chunk in chunks)
-    return ChunkIndex(tuple(chunks), parts.embedder.embed(texts), tuple(parts.sparse_encoder.encode(texts, known=texts)), texts)
+    dense = await parts.embedder.vectors(texts) if texts else np.zeros((0, 1))
+    if parts.chunk_store is not None:
+        parts.chunk_store.note(texts, dense)
+    return ChunkIndex(tuple(chunks), dense, tuple(parts.sparse_encoder.encode(texts, known=texts)), texts)
 
 
 def hybrid_score(dense: float, sparse: float, settings: ReportSettings) -> float:
@@ -66,12 +71,17 @@ def hybrid_score(dense: float, sparse: float, settings: ReportSettings) -> float
     return settings.dense_weight * dense + settings.sparse_weight * sparse
 
 
-def search(index: ChunkIndex, queries: Sequence[str], *, parts: RetrievalParts, settings: ReportSettings) -> list[Passage]:
+async def search(
+    index: ChunkIndex, queries: Sequence[str], *, parts: RetrievalParts, settings: ReportSettings, asker: Asker
+) -> list[Passage]:
     """The `top_reranked` passages of the `top_hybrid` best chunks, most probable first."""
     if not index.chunks:
         return []
-    kept = sorted(_best_scores(index, queries, parts, settings), key=lambda entry: (-entry[0], entry[1]))[: settings.top_hybrid]
-    probabilities = parts.reranker.probabilities([index.texts[position] for _, position, _, _ in kept], question=FILING_QUESTION)
+    asked = await parts.embedder.vectors(queries)
+    scored = _best_scores(index, asked, parts.sparse_encoder.encode(queries, known=index.texts), settings)
+    kept = sorted(scored, key=lambda entry: (-entry[0], entry[1]))[: settings.top_hybrid]
+    texts = [index.texts[position] for _, position, _, _ in kept]
+    probabilities = await parts.reranker.probabilities(texts, question=FILING_QUESTION, asker=asker)
     passages = [
         Passage(index.chunks[position], dense, sparse, hybrid, round(probability, _DECIMALS))
         for (hybrid, position, dense, sparse), probability in zip(kept, probabilities, strict=True)
@@ -80,11 +90,10 @@ def search(index: ChunkIndex, queries: Sequence[str], *, parts: RetrievalParts, 
 
 
 def _best_scores(
-    index: ChunkIndex, queries: Sequence[str], parts: RetrievalParts, settings: ReportSettings
+    index: ChunkIndex, queries: Vectors, query_terms: Sequence[SparseVector], settings: ReportSettings
 ) -> list[tuple[float, int, float, float]]:
     """(hybrid, position, dense, sparse) of every chunk under its best query; the first query wins a tie."""
-    dense = np.round(parts.embedder.embed(queries) @ index.dense.T, _DECIMALS) + 0.0  # no negative zero in a file
-    query_terms = parts.sparse_encoder.encode(queries, known=index.texts)
+    dense = np.round(queries @ index.dense.T, _DECIMALS) + 0.0  # no negative zero in a file
     best: list[tuple[float, int, float, float]] = []
     for position, terms in enumerate(index.sparse):
         candidates = []

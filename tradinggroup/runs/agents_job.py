@@ -24,6 +24,7 @@ from tradinggroup.desk.symbol_desk import SymbolDesk
 from tradinggroup.errors import ErrorCode, TradinggroupError
 from tradinggroup.models.loop import LoopThread
 from tradinggroup.models.port import ChatModel
+from tradinggroup.retrieval.ports import RetrievalParts
 from tradinggroup.retrieval.registry import make_retrieval
 from tradinggroup.runs.inputs import RunInputs
 from tradinggroup.runs.progress import Progress
@@ -56,19 +57,36 @@ class ProgressSink:
 
 
 def run_agents(
-    inputs: RunInputs, *, markets: Mapping[str, SymbolMarket], model: ChatModel, loop: LoopThread, sink: RunSink, progress: Progress
+    inputs: RunInputs,
+    *,
+    markets: Mapping[str, SymbolMarket],
+    model: ChatModel,
+    loop: LoopThread,
+    sink: RunSink,
+    progress: Progress,
+    retrieval: RetrievalParts | None = None,
 ) -> None:
-    """Run the agents on every symbol and send their rows to `sink`.
+    """Run the agents on every symbol and send their rows to `sink`. Without `retrieval`, the parts that keep nothing.
 
     Raises KeyboardInterrupt when a person interrupts, else the first error of the first symbol that failed.
     """
     progress.start(sum(len(market.bar_positions) for market in markets.values()), inputs.experiment.name)
     graphs, stop, counted = build_graphs(), Event(), ProgressSink(sink, progress)
     rules = TradingRules.of(inputs.experiment, inputs.profile)
+    parts = retrieval or make_retrieval(inputs.experiment.retrieval, model=model, models=inputs.experiment.models).parts
 
     def task(symbol: str) -> Callable[[], None]:
         return lambda: _run_symbol(
-            inputs, symbol, market=markets[symbol], rules=rules, graphs=graphs, model=model, loop=loop, sink=counted, stop=stop
+            inputs,
+            symbol,
+            market=markets[symbol],
+            rules=rules,
+            graphs=graphs,
+            model=model,
+            retrieval=parts,
+            loop=loop,
+            sink=counted,
+            stop=stop,
         )
 
     is_serial = inputs.experiment.schedule == "serial"
@@ -94,6 +112,7 @@ def make_desk(
     rules: TradingRules,
     graphs: DeskGraphs,
     model: ChatModel,
+    retrieval: RetrievalParts,
     loop: LoopThread,
 ) -> SymbolDesk:
     """The desk of one symbol."""
@@ -107,7 +126,7 @@ def make_desk(
             cards=inputs.cards,
             model=model,
             model_name=experiment.model,
-            retrieval=make_retrieval(experiment.retrieval),
+            retrieval=retrieval,
         ),
         rules=rules,
         graphs=graphs,
@@ -125,11 +144,12 @@ def _run_symbol(
     rules: TradingRules,
     graphs: DeskGraphs,
     model: ChatModel,
+    retrieval: RetrievalParts,
     loop: LoopThread,
     sink: RunSink,
     stop: Event,
 ) -> None:
-    desk = make_desk(inputs, symbol, market=market, rules=rules, graphs=graphs, model=model, loop=loop)
+    desk = make_desk(inputs, symbol, market=market, rules=rules, graphs=graphs, model=model, retrieval=retrieval, loop=loop)
     try:
         run_account(
             market,
