@@ -10,11 +10,37 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from tradinggroup.errors import did_you_mean
 
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 PositiveInt = Annotated[int, Field(ge=1)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+OPENAI_PREFIX = "openai:"
+EMBEDDERS = ("hashing", "onnx-minilm", f"{OPENAI_PREFIX}<name>")
+SPARSE_ENCODERS = ("lexical",)
+RERANKERS = ("lexical", "llm")
+
+
+def _one_of(known: tuple[str, ...]) -> AfterValidator:
+    """Accepts one of `known`, where `openai:<name>` stands for any name; the error says which known name is near."""
+
+    def check(name: str) -> str:
+        prefix, _, rest = name.partition(":")
+        pattern = f"{prefix}:<name>" if rest.strip() and rest != "<name>" else name
+        if pattern in known and name != f"{OPENAI_PREFIX}<name>":
+            return name
+        raise PydanticCustomError("unknown_name", "is unknown. {remedy}", {"remedy": did_you_mean(name, known).rstrip(".")})
+
+    return AfterValidator(check)
+
+
+EmbedderName = Annotated[str, _one_of(EMBEDDERS)]
+SparseEncoderName = Annotated[str, _one_of(SPARSE_ENCODERS)]
+RerankerName = Annotated[str, _one_of(RERANKERS)]
 
 Without = Literal["reflections", "risk"]
 """What `--without` can switch off."""
@@ -45,6 +71,9 @@ class NewsSettings(Section):
     probability_weight: NonNegative = Field(0.25, description="weight of the reranker's probability (paper)")
     floor: NonNegative = Field(0.20, description="constant added to every influence score (paper)")
     k: PositiveInt = Field(10, description="items kept a session (ours)")
+    selection: Literal["walk_down", "top_k_first"] = Field(
+        "walk_down", description="refill after a copy, or the k best first and copies out of those (ours; spec 2)"
+    )
     dedup_cosine: Fraction = Field(0.90, description="cosine above which an item counts as a copy (ours)")
     positive_from: float = Field(0.2, description="overall score from which the label is positive; its negative likewise (ours)")
 
@@ -59,6 +88,7 @@ class ReportSettings(Section):
     sparse_weight: NonNegative = Field(0.8, description="weight of the sparse score (paper)")
     top_hybrid: PositiveInt = Field(10, description="chunks kept by hybrid score (paper)")
     top_reranked: PositiveInt = Field(6, description="passages kept by the reranker (paper)")
+    queries: Literal["set", "single"] = Field("set", description="six queries, a chunk counts by its best one; or one query (ours)")
     lookback_days: PositiveInt = Field(400, description="calendar days after which a filing is too old to use (ours)")
 
 
@@ -119,11 +149,13 @@ class ReflectionSettings(Section):
 
 
 class RetrievalSettings(Section):
-    """The exchangeable parts of retrieval. Only the defaults that need no download exist so far."""
+    """The exchangeable parts of retrieval. The defaults need no download, no server and no key."""
 
-    embedder: Literal["hashing"] = Field("hashing", description="text to vector (ours)")
-    sparse_encoder: Literal["lexical"] = Field("lexical", description="text to weighted words (ours)")
-    reranker: Literal["lexical"] = Field("lexical", description="probability that a passage matters (ours)")
+    embedder: EmbedderName = Field("hashing", description="text to vector: hashing, onnx-minilm, or openai:<name> over /embeddings (ours)")
+    sparse_encoder: SparseEncoderName = Field("lexical", description="text to weighted words: lexical (ours)")
+    reranker: RerankerName = Field(
+        "lexical", description="probability that a text matters: lexical, or llm, a yes-no question to the chat model (ours)"
+    )
 
 
 class CostSettings(Section):
