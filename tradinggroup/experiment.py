@@ -360,7 +360,7 @@ def _plain(value: Any) -> Any:
 
 def _check_meaning(experiment: Experiment, origins: Mapping[str, str]) -> None:
     """What no single field can know: empty or repeated lists, reversed dates."""
-    for key in ("symbols", "baselines", "without"):
+    for key in ("symbols", "baselines", "without", "placebo"):
         values: Sequence[str] = getattr(experiment, key)
         twice = [value for position, value in enumerate(values) if value in values[:position]]
         if twice:

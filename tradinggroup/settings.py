@@ -42,8 +42,11 @@ EmbedderName = Annotated[str, _one_of(EMBEDDERS)]
 SparseEncoderName = Annotated[str, _one_of(SPARSE_ENCODERS)]
 RerankerName = Annotated[str, _one_of(RERANKERS)]
 
-Without = Literal["reflections", "risk"]
-"""What `--without` can switch off."""
+Without = Literal["reflections", "risk", "style", "retrieval", "news_sentiment", "report_retrieval", "forecasting"]
+"""What `--without` can switch off: the four parts of the paper's ablation (SR, RM, PC, RE), and single agents."""
+
+Placebo = Literal["news", "filings", "reflections"]
+"""What `--placebo` can replace by something that carries no information about the session."""
 
 Baseline = Literal[
     "buy_and_hold", "constant_exposure", "sma_cross", "momentum", "random",
@@ -142,6 +145,11 @@ class ReflectionSettings(Section):
     success_cases: Annotated[int, Field(ge=0)] = Field(3, description="best cases shown (ours)")
     failure_cases: Annotated[int, Field(ge=0)] = Field(3, description="worst cases shown (ours)")
     minimum_labelled: PositiveInt = Field(5, description="labelled sessions below which there is no experience (ours)")
+    case_ranking: Literal["reward", "similarity"] = Field(
+        "reward", description="which cases are shown: those that weigh most, or those whose features are most like today's (ours)"
+    )
+    forecast_summary_words: PositiveInt = Field(200, description="longest summary by a model of the forecasts' cases, in words (ours)")
+    decision_summary_words: PositiveInt = Field(250, description="longest summary by a model of the decisions' cases, in words (ours)")
     label_alpha: NonNegative = Field(0.5, description="sideways band as a share of the mean absolute return (ours)")
     label_minimum_fraction: NonNegative = Field(0.005, description="smallest sideways band (ours)")
     reward_beta: NonNegative = Field(0.2, description="weight of the benchmark return in the reward (paper)")
@@ -211,7 +219,13 @@ class Experiment(Section):
     schedule: Literal["run_ahead", "serial"] = Field(
         "run_ahead", description="research ahead of the clock, or one step after the other; same bytes"
     )
-    without: tuple[Without, ...] = Field((), description="parts switched off: reflections, risk")
+    without: tuple[Without, ...] = Field(
+        (),
+        description="parts switched off: reflections, risk, style, retrieval; or an agent: news_sentiment, report_retrieval, forecasting",
+    )
+    placebo: tuple[Placebo, ...] = Field(
+        (), description="inputs replaced by others of the past, to measure what the true ones add: news, filings, reflections (ours)"
+    )
     agents: AgentSettings = AgentSettings()
     reflection: ReflectionSettings = ReflectionSettings()
     retrieval: RetrievalSettings = RetrievalSettings()

@@ -167,7 +167,8 @@ def test_verify_equal_then_with_a_changed_file(here: Path, tg: Run, tmp_path: Pa
 
 def test_agents_commands(here: Path, tg: Run) -> None:
     cards = one_object(tg("agents", "list", "--json").out)["agents"]
-    assert [card["agent"] for card in cards] == ["news_sentiment", "report_retrieval", "forecasting", "style_selection", "decision"]
+    names = ["news_sentiment", "report_retrieval", "forecasting", "style_selection", "decision", "reflection"]
+    assert [card["agent"] for card in cards] == names
     assert max(map(len, tg("agents", "list").out.splitlines())) <= 80
     shown = one_object(tg("agents", "show", "decision", "--json").out)
     assert set(shown["schema"]["properties"]) == {"action", "confidence", "reasoning"}

@@ -11,6 +11,7 @@ from tradinggroup.agents.card import Card
 from tradinggroup.agents.filing_summaries import FilingSummaries
 from tradinggroup.agents.wording import schema_text
 from tradinggroup.models.port import ChatModel, Message, ModelReply, ModelRequest
+from tradinggroup.reflection.memory import Lesson
 from tradinggroup.retrieval.ports import Asker, RetrievalParts
 from tradinggroup.settings import AgentSettings
 
@@ -35,6 +36,10 @@ class AgentContext:
     retrieval: RetrievalParts
     filing_summaries: FilingSummaries = field(default_factory=FilingSummaries)
     """Summaries of this symbol's filings, each made once."""
+    lessons_told: dict[str, Lesson] = field(default_factory=dict)
+    """This symbol's lessons in the model's words, by id, each asked for once."""
+    without: frozenset[str] = frozenset()
+    """Parts that the run is made without, as in the setting of that name."""
 
 
 def build_request(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any, cast
 
+from tradinggroup.agents import absent
 from tradinggroup.agents.context import AgentContext, ask
 from tradinggroup.agents.outputs import DecisionOutput, Forecasting, NewsSentiment, ReportRetrieval, StyleSelection, newest
 from tradinggroup.agents.wording import (
@@ -47,6 +48,8 @@ async def decide(
 ) -> DecisionOutput:
     """Ask for the action. A failed call has no action: it is counted and sends no order, and is never taken for a hold.
 
+    Without the style agent the account's state is not shown either (spec 10, PC off).
+
     Args:
         thresholds: the exits that the risk layer enforces, None where it is off.
         performance: how the account did lately, as text without levels.
@@ -61,21 +64,21 @@ async def decide(
         values={
             "session": weekday(session),
             "features": features_text(features, context.settings.forecasting),
-            "news_sentiment": news_text(news),
-            "report_retrieval": report_text(report, session),
-            "forecasting": forecast_text(forecasting),
-            "style_selection": style_text(style),
-            "account": account_text(account),
+            "news_sentiment": absent.shown(context, "news_sentiment", news_text(news), otherwise=absent.NO_NEWS),
+            "report_retrieval": absent.shown(context, "report_retrieval", report_text(report, session), otherwise=absent.NO_REPORT),
+            "forecasting": absent.shown(context, "forecasting", forecast_text(forecasting), otherwise=absent.NO_FORECAST),
+            "style_selection": absent.shown(context, "style", style_text(style), otherwise=absent.NO_STYLE),
+            "account": absent.shown(context, "style", account_text(account), otherwise=absent.NO_ACCOUNT),
             "limits": limits_text(thresholds),
-            "performance": performance,
-            "experience": experience or NO_EXPERIENCE,
+            "performance": absent.shown(context, "style", performance, otherwise=absent.NO_PERFORMANCE),
+            "experience": absent.shown(context, "reflections", experience or NO_EXPERIENCE, otherwise=absent.NO_EXPERIENCE),
         },
         evidence={
             "p_up": forecasting.p_up,
             "p_down": forecasting.p_down,
             "gated_label": forecasting.gated_label,
             "news_score": news.known_score,
-            "account": account_evidence(account),
+            "account": None if "style" in context.without else account_evidence(account),
             "limits": limits_evidence(thresholds),
             "experience_statistics": experience_statistics,
         },

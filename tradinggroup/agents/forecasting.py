@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any, cast
 
+from tradinggroup.agents import absent
 from tradinggroup.agents.context import AgentContext, ask
 from tradinggroup.agents.gate import gate
 from tradinggroup.agents.outputs import Forecasting, Label, NewsSentiment, ReportRetrieval, newest
@@ -44,9 +45,9 @@ async def forecast(
         values={
             "session": weekday(session),
             "features": features_text(features, settings),
-            "news_sentiment": news_text(news),
-            "report_retrieval": report_text(report, session),
-            "experience": experience or NO_EXPERIENCE,
+            "news_sentiment": absent.shown(context, "news_sentiment", news_text(news), otherwise=absent.NO_NEWS),
+            "report_retrieval": absent.shown(context, "report_retrieval", report_text(report, session), otherwise=absent.NO_REPORT),
+            "experience": absent.shown(context, "reflections", experience or NO_EXPERIENCE, otherwise=absent.NO_EXPERIENCE),
         },
         evidence={
             "features": features,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, cast
 
+from tradinggroup.agents.as_given import ItemAsGiven, first_items
 from tradinggroup.agents.context import AgentContext, ask, asker
 from tradinggroup.agents.news_importance import base_score, influence
 from tradinggroup.agents.outputs import NewsItemAnalysis, NewsSentiment, SentimentLabel
@@ -47,7 +48,7 @@ async def analyse_news(context: AgentContext, *, session: date, view: View, afte
     items = view.news(context.symbol, after)
     if not items:
         return NewsSentiment(0.0, "neutral", NO_NEWS, no_news=True, items_seen=0, items=(), failure=None, newest_known_at=None)
-    kept = await select_items(context, items, session=session)
+    kept = await _kept(context, items, session=session)
     replies = await asyncio.gather(*(_ask_item(context, scored, session, position, view.as_of) for position, scored in enumerate(kept)))
     analyses = tuple(_analysis(scored, reply) for scored, reply in zip(kept, replies, strict=True))
     overall = await _overall(context, analyses, session=session, items_seen=len(items))
@@ -63,6 +64,13 @@ async def analyse_news(context: AgentContext, *, session: date, view: View, afte
         failure=cast(Failure, overall) if failed else None,
         newest_known_at=max(item.known_at for item in items),
     )
+
+
+async def _kept(context: AgentContext, items: Sequence[NewsItem], *, session: date) -> Sequence[ScoredItem | ItemAsGiven]:
+    """The items that are read; the first k as given where the run is made without retrieval."""
+    if "retrieval" in context.without:
+        return first_items(items, limit=context.settings.news_sentiment.k)
+    return await select_items(context, items, session=session)
 
 
 async def select_items(context: AgentContext, items: Sequence[NewsItem], *, session: date) -> list[ScoredItem]:
@@ -94,7 +102,7 @@ def label(score: float, positive_from: float) -> SentimentLabel:
     return "negative" if score <= -positive_from else "neutral"
 
 
-async def _ask_item(context: AgentContext, scored: ScoredItem, session: date, position: int, as_of: datetime) -> ModelReply:
+async def _ask_item(context: AgentContext, scored: ScoredItem | ItemAsGiven, session: date, position: int, as_of: datetime) -> ModelReply:
     item = scored.item
     return await ask(
         context,
@@ -113,7 +121,7 @@ async def _ask_item(context: AgentContext, scored: ScoredItem, session: date, po
     )
 
 
-def _analysis(scored: ScoredItem, reply: ModelReply) -> NewsItemAnalysis:
+def _analysis(scored: ScoredItem | ItemAsGiven, reply: ModelReply) -> NewsItemAnalysis:
     answer = cast(NewsScore | None, reply.answer)
     return NewsItemAnalysis(
         id=scored.item.id,
@@ -150,4 +158,5 @@ async def _overall(context: AgentContext, analyses: Sequence[NewsItemAnalysis], 
 
 def _item_line(number: int, analysis: NewsItemAnalysis) -> str:
     title = quoted(analysis.title, otherwise="(no headline)")
-    return f"{number}. influence {analysis.influence:.2f}, score {analysis.score:+.2f}: {title} {quoted(analysis.analysis)}".rstrip()
+    weight = "" if analysis.influence is None else f"influence {analysis.influence:.2f}, "
+    return f"{number}. {weight}score {analysis.score:+.2f}: {title} {quoted(analysis.analysis)}".rstrip()

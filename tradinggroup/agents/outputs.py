@@ -26,11 +26,11 @@ class NewsItemAnalysis:
     id: str
     known_at: datetime
     title: str
-    base: float
-    """Importance by keywords and length, 0 to 1."""
-    probability: float
+    base: float | None
+    """Importance by keywords and length, 0 to 1. This and the next two are None where a run takes the items as given."""
+    probability: float | None
     """The reranker's probability that it matters, 0 to 1."""
-    influence: float
+    influence: float | None
     """N = base_weight * base + probability_weight * probability + floor (spec 2)."""
     score: float | None
     analysis: str

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
+from tradinggroup.agents.as_given import PassageAsGiven, first_chunks
 from tradinggroup.agents.context import AgentContext, ask, asker
 from tradinggroup.agents.outputs import FormReport, ReportRetrieval, failure_line
 from tradinggroup.agents.wording import ended_before, figures_text, quoted
@@ -90,9 +91,11 @@ async def _summarise(context: AgentContext, filing: Filing, figures: Fundamental
     )
 
 
-async def find_passages(context: AgentContext, filing: Filing, *, session: date) -> list[Passage]:
-    """The passages of a filing that are about the price, best first."""
+async def find_passages(context: AgentContext, filing: Filing, *, session: date) -> Sequence[Passage | PassageAsGiven]:
+    """The passages of a filing that are about the price, best first; the first with words of the queries without retrieval."""
     settings = context.settings.report_retrieval
+    if "retrieval" in context.without:
+        return first_chunks(filing.sections, QUERIES, settings)
     index = await index_filing(filing.sections, parts=context.retrieval, settings=settings)
     queries = QUERIES if settings.queries == "set" else SINGLE_QUERY
     return await search(index, queries, parts=context.retrieval, settings=settings, asker=asker(context, AGENT, session))
@@ -108,7 +111,9 @@ def _prompt_text(summary: ReportSummary | None) -> str:
     return "\n".join([summary.summary, *details])
 
 
-def _line(filing: Filing, summary: ReportSummary | None, passages: Sequence[Passage], failure: Failure | None) -> Mapping[str, Any]:
+def _line(
+    filing: Filing, summary: ReportSummary | None, passages: Sequence[Passage | PassageAsGiven], failure: Failure | None
+) -> Mapping[str, Any]:
     return {
         "filing_id": filing.id,
         "period": filing.period,

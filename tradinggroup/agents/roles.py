@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tradinggroup.models.answers import Answer, Decision, Forecast, NewsScore, ReportSummary, StyleChoice
+from tradinggroup.models.answers import Answer, Decision, ExperienceSummary, Forecast, NewsScore, ReportSummary, StyleChoice
 
 _SYMBOL = {"symbol": "the ticker", "schema": "the fields of the answer"}
 _TODAY = _SYMBOL | {"session": "the session's weekday; no prompt needs its date"}
@@ -21,6 +21,10 @@ _EVIDENCE = _TODAY | {
 _ACCOUNT = _EVIDENCE | {
     "forecasting": "probabilities, gated trend and reasoning of the forecast",
     "account": "invested share, open profit and drawdown, as percentages",
+}
+_RECORD = _SYMBOL | {
+    "record": "counts, means and the chosen cases of the agent's own record",
+    "words": "the longest summary, in words",
 }
 _REPORT = _SYMBOL | {
     "form": "10-K or 10-Q",
@@ -72,6 +76,7 @@ ROLES: dict[str, Role] = {
                 }
             },
         ),
+        Role("reflection", ExperienceSummary, {"forecasting": _RECORD, "decision": _RECORD}),
     )
 }
 """The agents in their order. An agent with one template needs no `[[name]]` line in its card."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any, cast
 
+from tradinggroup.agents import absent
 from tradinggroup.agents.context import AgentContext, ask
 from tradinggroup.agents.outputs import Forecasting, NewsSentiment, ReportRetrieval, StyleSelection, newest
 from tradinggroup.agents.wording import (
@@ -57,9 +58,9 @@ async def select_style(
         values={
             "session": weekday(session),
             "features": features_text(features, context.settings.forecasting),
-            "news_sentiment": news_text(news),
-            "report_retrieval": report_text(report, session),
-            "forecasting": forecast_text(forecasting),
+            "news_sentiment": absent.shown(context, "news_sentiment", news_text(news), otherwise=absent.NO_NEWS),
+            "report_retrieval": absent.shown(context, "report_retrieval", report_text(report, session), otherwise=absent.NO_REPORT),
+            "forecasting": absent.shown(context, "forecasting", forecast_text(forecasting), otherwise=absent.NO_FORECAST),
             "account": account_text(account),
             "experience": history,
         },

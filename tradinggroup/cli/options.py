@@ -46,7 +46,8 @@ SETTING_OPTIONS = (
     SettingOption("cash_usd", "--cash", "USD", "Opening cash of each account."),
     SettingOption("model", "--model", "MODEL", "rules (no LLM), or openai:NAME."),
     SettingOption("risk", "--risk", "PROFILE", "A risk profile: a name in risk/."),
-    SettingOption("without", "--without", "PART", "Switch a part off: reflections, risk.", is_list=True),
+    SettingOption("without", "--without", "PART", "Switch off: risk, style, reflections, retrieval, or an agent.", is_list=True),
+    SettingOption("placebo", "--placebo", "PART", "Placebo in place of: news, filings, reflections.", is_list=True),
     SettingOption("seed", "--seed", "N", "Seed of every random stream."),
 )
 SET_HELP = "Any setting, such as agents.news_sentiment.k=5; repeat for more."

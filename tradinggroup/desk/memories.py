@@ -24,7 +24,7 @@ class SymbolMemories:
 
     def __init__(self, symbol: str, rules: TradingRules) -> None:
         self._rules = rules
-        self._lessons = LessonMemory(symbol, rules.reflection)
+        self._lessons = LessonMemory(symbol, rules.reflection, shuffle_seed=rules.shuffle_seed)
         self._open_forecast: ForecastCase | None = None
         self._open_decision: DecisionCase | None = None
         self._equity: list[tuple[date, float]] = []
@@ -68,9 +68,9 @@ class SymbolMemories:
         self._lessons.add(outcome)
         return outcome
 
-    def forecasting_lesson(self, moment: Moment) -> Lesson | None:
+    def forecasting_lesson(self, moment: Moment, *, today: Features) -> Lesson | None:
         """What past forecasts teach by now; None where reflections are off or there is too little."""
-        return self._experience("forecasting", moment)
+        return self._experience("forecasting", moment, today)
 
     # -- trading half ----------------------------------------------------------------------------------------------
 
@@ -117,9 +117,9 @@ class SymbolMemories:
         self._lessons.add(outcome)
         return outcome
 
-    def decision_lesson(self, moment: Moment) -> Lesson | None:
+    def decision_lesson(self, moment: Moment, *, today: Features) -> Lesson | None:
         """What past decisions teach by now; None where reflections are off or there is too little."""
-        return self._experience("decision", moment)
+        return self._experience("decision", moment, today)
 
     def style_lesson(self, moment: Moment) -> Lesson | None:
         """How past styles did by now. Part of style selection itself, so `--without reflections` keeps it (spec 10)."""
@@ -135,10 +135,10 @@ class SymbolMemories:
             f"{account.drawdown_fraction:.2%} from its highest close; {len(self._equity)} sessions traded so far"
         )
 
-    def _experience(self, agent: Literal["forecasting", "decision"], moment: Moment) -> Lesson | None:
+    def _experience(self, agent: Literal["forecasting", "decision"], moment: Moment, today: Features) -> Lesson | None:
         if not self._rules.has_reflections:
             return None
-        return self._lessons.experience(agent, as_of=moment.as_of, session=moment.session, window_start=moment.window_start)
+        return self._lessons.experience(agent, as_of=moment.as_of, session=moment.session, window_start=moment.window_start, today=today)
 
 
 def _is_next_session(session: date, moment: Moment) -> bool:

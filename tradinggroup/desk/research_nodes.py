@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tradinggroup.agents import absent
 from tradinggroup.agents.forecasting import forecast
 from tradinggroup.agents.news_sentiment import analyse_news
+from tradinggroup.agents.reflection import experience_text, tell_lesson
 from tradinggroup.agents.report_retrieval import retrieve_report
 from tradinggroup.data.features import closes_passed, compute_features
 from tradinggroup.desk.state import DeskState, Moment
@@ -23,13 +25,17 @@ async def label_forecast(state: DeskState, runtime: Runtime[Moment]) -> DeskStat
 async def news_sentiment(state: DeskState, runtime: Runtime[Moment]) -> DeskState:
     """Score the session's news."""
     moment = runtime.context
-    return {"news": await analyse_news(moment.agents, session=moment.session, view=moment.view, after=moment.news_after)}
+    if "news_sentiment" in moment.agents.without:
+        return {"news": absent.no_news()}
+    return {"news": await analyse_news(moment.agents, session=moment.session, view=moment.news_view, after=moment.news_after)}
 
 
 async def report_retrieval(state: DeskState, runtime: Runtime[Moment]) -> DeskState:
     """Summarise the newest filings."""
     moment = runtime.context
-    return {"report": await retrieve_report(moment.agents, session=moment.session, view=moment.view)}
+    if "report_retrieval" in moment.agents.without:
+        return {"report": absent.no_report()}
+    return {"report": await retrieve_report(moment.agents, session=moment.session, view=moment.report_view)}
 
 
 async def features(state: DeskState, runtime: Runtime[Moment]) -> DeskState:
@@ -45,14 +51,21 @@ async def features(state: DeskState, runtime: Runtime[Moment]) -> DeskState:
 async def forecasting(state: DeskState, runtime: Runtime[Moment]) -> DeskState:
     """Forecast the next session's move, with the experience of past forecasts in front."""
     moment = runtime.context
-    lesson = moment.memories.forecasting_lesson(moment)
+    if "forecasting" in moment.agents.without:
+        return {"forecasting": absent.no_forecast(), "forecasting_lesson": None}
+    lesson = await tell_lesson(
+        moment.agents,
+        moment.memories.forecasting_lesson(moment, today=state["features"]),
+        session=moment.session,
+        settings=moment.rules.reflection,
+    )
     made = await forecast(
         moment.agents,
         session=moment.session,
         features=state["features"],
         news=state["news"],
         report=state["report"],
-        experience=lesson.text if lesson else None,
+        experience=experience_text(lesson),
         lesson_id=lesson.lesson_id if lesson else None,
         experience_statistics=lesson.statistics if lesson else None,
     )

@@ -40,6 +40,8 @@ class TradingRules:
     reflection: ReflectionSettings
     has_risk: bool
     has_reflections: bool
+    shuffle_seed: int | None = None
+    """Seed of the placebo of reflections; None where lessons are true."""
 
     @classmethod
     def of(cls, experiment: Experiment, profile: RiskProfile) -> TradingRules:
@@ -52,6 +54,7 @@ class TradingRules:
             reflection=experiment.reflection,
             has_risk="risk" not in experiment.without,
             has_reflections="reflections" not in experiment.without,
+            shuffle_seed=experiment.seed if "reflections" in experiment.placebo else None,
         )
 
 
@@ -62,8 +65,12 @@ class Moment:
     symbol: str
     session: date
     view: View
+    news_view: View
+    """Where the session's news is read: `view`, or that of another past session in a run with placebo news."""
     news_after: datetime
-    """News known after this moment and up to the view's clock belong to the session."""
+    """News known after this moment and up to the clock of `news_view` belong to the session."""
+    report_view: View
+    """Where filings are read: `view`, or one that hides the newest filing of each form in a run with placebo filings."""
     window_start: date
     """First session whose outcomes may still teach."""
     agents: AgentContext

@@ -21,6 +21,7 @@ from tradinggroup.data.view import DerivedText
 from tradinggroup.desk.graph import DeskGraphs
 from tradinggroup.desk.lines import decision_line
 from tradinggroup.desk.memories import SymbolMemories
+from tradinggroup.desk.placebo import PlaceboViews
 from tradinggroup.desk.state import DeskState, Moment, TradingRules
 from tradinggroup.models.loop import LoopThread
 from tradinggroup.reflection.memory import Lesson
@@ -55,6 +56,7 @@ class SymbolDesk:
         loop: LoopThread,
         derived_text: DerivedText,
         is_running_ahead: bool,
+        placebo: PlaceboViews | None = None,
     ) -> None:
         self._bundle = bundle
         self._sessions = tuple(sessions)
@@ -66,6 +68,7 @@ class SymbolDesk:
         self._derived_text = derived_text
         self._memories = SymbolMemories(agents.symbol, rules)
         self._is_running_ahead = is_running_ahead
+        self._placebo = placebo
         self._research: dict[date, asyncio.Future[DeskState]] = {}
         self._room: asyncio.Semaphore | None = None
         self._task: asyncio.Task[None] | None = None
@@ -89,11 +92,18 @@ class SymbolDesk:
         """The clock of `session` and all that may be asked at it."""
         calendar, place = self._bundle.calendar, self._places[session]
         previous = self._sessions[place - 1] if place else calendar.previous_session(session)
+        view = self._bundle.view(calendar.close_at(session), derived_text=self._derived_text)
+        news_view, news_after, report_view = view, calendar.close_at(previous), view
+        if self._placebo is not None:
+            news_view, news_after = self._placebo.news(view, news_after)
+            report_view = self._placebo.reports(view)
         return Moment(
             symbol=self._agents.symbol,
             session=session,
-            view=self._bundle.view(calendar.close_at(session), derived_text=self._derived_text),
-            news_after=calendar.close_at(previous),
+            view=view,
+            news_view=news_view,
+            news_after=news_after,
+            report_view=report_view,
             window_start=self._sessions[max(0, place - self._rules.reflection.window_sessions)],
             agents=self._agents,
             rules=self._rules,
@@ -116,7 +126,8 @@ class SymbolDesk:
             loop = asyncio.get_running_loop()
             self._research = {each: loop.create_future() for each in self._sessions}
             self._task = asyncio.create_task(self._run_ahead())
-        state = await self._research[session]
+        # Shielded: a waiter that is cancelled must not cancel what the research still has to report to.
+        state = await asyncio.shield(self._research[session])
         del self._research[session]
         assert self._room is not None
         self._room.release()

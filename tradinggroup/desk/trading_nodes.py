@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from tradinggroup.agents import absent
 from tradinggroup.agents.decision import decide
+from tradinggroup.agents.reflection import experience_text, tell_lesson
 from tradinggroup.agents.style_selection import select_style
 from tradinggroup.desk.state import DeskState, Moment
 from tradinggroup.risk.sizing import size_action, size_forced_exit
@@ -22,6 +24,8 @@ async def label_decision(state: DeskState, runtime: Runtime[Moment]) -> DeskStat
 async def style_selection(state: DeskState, runtime: Runtime[Moment]) -> DeskState:
     """Choose the session's style from the research, the account, and how past styles did."""
     moment = runtime.context
+    if "style" in moment.agents.without:
+        return {"style": absent.no_style(), "style_lesson": None}
     lesson = moment.memories.style_lesson(moment)
     style = await select_style(
         moment.agents,
@@ -55,7 +59,12 @@ def after_intercept(state: DeskState) -> Literal["decision", "sizing"]:
 async def decision(state: DeskState, runtime: Runtime[Moment]) -> DeskState:
     """Ask for buy, hold or sell, with the experience of past decisions in front."""
     moment = runtime.context
-    lesson = moment.memories.decision_lesson(moment)
+    lesson = await tell_lesson(
+        moment.agents,
+        moment.memories.decision_lesson(moment, today=state["features"]),
+        session=moment.session,
+        settings=moment.rules.reflection,
+    )
     made = await decide(
         moment.agents,
         session=moment.session,
@@ -67,7 +76,7 @@ async def decision(state: DeskState, runtime: Runtime[Moment]) -> DeskState:
         account=moment.required_account(),
         thresholds=state["thresholds"],
         performance=moment.memories.performance_text(moment),
-        experience=lesson.text if lesson else None,
+        experience=experience_text(lesson),
         lesson_id=lesson.lesson_id if lesson else None,
         experience_statistics=lesson.statistics if lesson else None,
     )

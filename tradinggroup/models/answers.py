@@ -77,7 +77,7 @@ class Decision(Answer):
 class ExperienceSummary(Answer):
     """What past cases teach."""
 
-    summary: str = Field(description="pattern, cause and rule to apply today, at most 200 words")
+    summary: str = Field(description="pattern, cause and rule to apply, as plain text within the number of words that was named")
 
 
 class Schemas:

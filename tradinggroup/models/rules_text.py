@@ -40,10 +40,13 @@ def read_news(evidence: Mapping[str, Any]) -> NewsScore:
     return NewsScore(score=round(found.tone, _DECIMALS), analysis=_because(found))
 
 
-def _overall(items: Sequence[Mapping[str, float]]) -> NewsScore:
-    total = math.fsum(item["influence"] for item in items)
-    mean = math.fsum(item["influence"] * item["score"] for item in items) / total if total > 0 else 0.0
-    ups, downs = sum(item["score"] > 0 for item in items), sum(item["score"] < 0 for item in items)
+def _overall(items: Sequence[Mapping[str, float | None]]) -> NewsScore:
+    """Items that nobody scored by influence weigh the same."""
+    weights = [1.0 if item["influence"] is None else item["influence"] for item in items]
+    scores = [item["score"] or 0.0 for item in items]
+    total = math.fsum(weights)
+    mean = math.fsum(weight * score for weight, score in zip(weights, scores, strict=True)) / total if total > 0 else 0.0
+    ups, downs = sum(score > 0 for score in scores), sum(score < 0 for score in scores)
     score = round(max(-1.0, min(1.0, mean)), _DECIMALS)
     return NewsScore(score=score, analysis=f"Mean tone {score:+.2f}, weighted by influence: {ups} of {len(items)} items good, {downs} bad.")
 

@@ -25,6 +25,9 @@ FULL_WEIGHT = 0.95
 EXPERIENCE_WEIGHT, EXPERIENCE_SCALE, CASES_FOR_HALF_TRUST = 0.15, 0.01, 10.0
 """The record moves an action's score by at most EXPERIENCE_WEIGHT; a reward of EXPERIENCE_SCALE over the mean does so in full."""
 
+NO_ACCOUNT: Mapping[str, float | None] = {"weight_fraction": None, "unrealised_fraction": None, "drawdown_fraction": None}
+"""Where the account's state is not shown, any action may be possible."""
+
 _STYLES: tuple[Style, ...] = ("conservative", "balanced", "aggressive")
 _ACTIONS: tuple[Action, ...] = ("hold", "sell", "buy")
 _DECIMALS = 4
@@ -63,10 +66,11 @@ def _toned_down(style: Style, statistics: Mapping[str, Any] | None) -> tuple[Sty
 
 def choose_action(evidence: Mapping[str, Any]) -> Decision:
     """The possible action with the highest score; hold before sell before buy where scores are equal."""
-    account = evidence["account"]
+    account = evidence["account"] or NO_ACCOUNT
     scores = _scores(evidence)
     bonus = experience_bonus(evidence.get("experience_statistics"))
-    possible = {"hold": True, "sell": account["weight_fraction"] > 0, "buy": account["weight_fraction"] < FULL_WEIGHT}
+    weight = account["weight_fraction"]
+    possible = {"hold": True, "sell": weight is None or weight > 0, "buy": weight is None or weight < FULL_WEIGHT}
     totals = {action: scores[action] + bonus.get(action, 0.0) for action in _ACTIONS if possible[action]}
     ranked = sorted(totals, key=lambda action: (-totals[action], _ACTIONS.index(action)))
     margin = totals[ranked[0]] - totals[ranked[1]] if len(ranked) > 1 else 0.0
@@ -92,7 +96,7 @@ def _scores(evidence: Mapping[str, Any]) -> dict[Action, float]:
 
 def _near_exit(evidence: Mapping[str, Any]) -> bool:
     """Whether the open position is near a forced exit and the trend does not speak for it."""
-    held, limits = evidence["account"]["unrealised_fraction"], evidence["limits"]
+    held, limits = (evidence["account"] or NO_ACCOUNT)["unrealised_fraction"], evidence["limits"]
     if held is None or limits is None or evidence["gated_label"] == "up":
         return False
     return bool(held <= NEAR_EXIT_SHARE * limits["stop_loss_fraction"] or held >= NEAR_EXIT_SHARE * limits["take_profit_fraction"])

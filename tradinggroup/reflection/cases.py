@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Generic, TypeVar
 
+from tradinggroup.data.features import Features
 from tradinggroup.reflection.records import DecisionCase, DecisionLabel, DecisionOutcome, ForecastCase, ForecastLabel, ForecastOutcome
+from tradinggroup.reflection.similarity import distances
 from tradinggroup.settings import ReflectionSettings
 
 
@@ -42,6 +44,11 @@ class Selection(Generic[Labelled]):
     cases: tuple[Labelled, ...]
     successes: tuple[Labelled, ...]
     failures: tuple[Labelled, ...]
+
+    @property
+    def shown_ids(self) -> tuple[str, ...]:
+        """Outcome ids of the cases that are shown, successes first."""
+        return tuple(each.outcome_id for each in (*self.successes, *self.failures))
 
 
 def labelled_forecast(outcome: ForecastOutcome) -> LabelledForecast | None:
@@ -80,32 +87,68 @@ def insert_by_session(cases: list[Labelled], case: Labelled) -> None:
     cases.insert(position, case)
 
 
-def select_forecasts(cases: Sequence[LabelledForecast], settings: ReflectionSettings) -> Selection[LabelledForecast] | None:
+def own_forecasts(cases: Sequence[LabelledForecast]) -> tuple[LabelledForecast, ...]:
+    """The cases that are the agent's own: a forecast whose call failed is not."""
+    return tuple(each for each in cases if not each.case.is_fallback)
+
+
+def own_decisions(cases: Sequence[LabelledDecision]) -> tuple[LabelledDecision, ...]:
+    """The cases that are the agent's own: forced exits and unusable answers are not."""
+    return tuple(each for each in cases if each.case.action is not None and not each.case.forced)
+
+
+def select_forecasts(
+    own: Sequence[LabelledForecast], settings: ReflectionSettings, *, today: Features | None = None
+) -> Selection[LabelledForecast] | None:
     """The right forecasts with the highest w_hit, and the wrong ones with the largest |return| * p(predicted) (spec 4.4).
 
-    A forecast that failed was not the agent's and is left out. None with fewer cases than `minimum_labelled`. Ties go to
-    the earlier session.
+    None with fewer cases than `minimum_labelled`. Ties go to the earlier session.
+
+    Args:
+        own: of `own_forecasts`.
+        settings: how many of each, and how they are ranked.
+        today: the features of the session that asks; needed where cases are ranked by similarity, and not looked at else.
     """
-    own = tuple(each for each in cases if not each.case.is_fallback)
     if len(own) < settings.minimum_labelled:
         return None
     right = sorted((each for each in own if each.label.correct), key=lambda each: (-each.label.hit_weight, each.case.session))
     wrong = sorted((each for each in own if not each.label.correct), key=lambda each: (-_confidence_lost(each), each.case.session))
-    return Selection(own, tuple(right[: settings.success_cases]), tuple(wrong[: settings.failure_cases]))
+    far = _distances(own, settings, today)
+    return Selection(tuple(own), _shown(right, settings.success_cases, far), _shown(wrong, settings.failure_cases, far))
 
 
-def select_decisions(cases: Sequence[LabelledDecision], settings: ReflectionSettings) -> Selection[LabelledDecision] | None:
+def select_decisions(
+    own: Sequence[LabelledDecision], settings: ReflectionSettings, *, today: Features | None = None
+) -> Selection[LabelledDecision] | None:
     """The profitable decisions with the highest reward and the others with the lowest (spec 7).
 
-    Forced exits and unusable answers were not the agent's decisions and are left out. None with fewer cases than
-    `minimum_labelled`. Ties go to the earlier session.
+    `own` is of `own_decisions`; everything else as in `select_forecasts`.
     """
-    own = tuple(each for each in cases if each.case.action is not None and not each.case.forced)
     if len(own) < settings.minimum_labelled:
         return None
     good = sorted((each for each in own if each.label.profitable), key=lambda each: (-each.label.taken.reward, each.case.session))
     bad = sorted((each for each in own if not each.label.profitable), key=lambda each: (each.label.taken.reward, each.case.session))
-    return Selection(own, tuple(good[: settings.success_cases]), tuple(bad[: settings.failure_cases]))
+    far = _distances(own, settings, today)
+    return Selection(tuple(own), _shown(good, settings.success_cases, far), _shown(bad, settings.failure_cases, far))
+
+
+def _distances(
+    own: Sequence[LabelledForecast] | Sequence[LabelledDecision], settings: ReflectionSettings, today: Features | None
+) -> dict[str, float] | None:
+    """Distance of each case's features to today's by outcome id; None where cases are ranked by what they weigh."""
+    if settings.case_ranking != "similarity" or today is None:
+        return None
+    ids = [each.outcome_id for each in own]
+    return dict(zip(ids, distances([each.case.features for each in own], today), strict=True))
+
+
+def _shown(ranked: Sequence[Labelled], count: int, distance: dict[str, float] | None) -> tuple[Labelled, ...]:
+    """The first `count` of those ranked by weight, or the `count` nearest to today; either way in the order of their weight."""
+    if distance is None:
+        return tuple(ranked[:count])
+    nearest = sorted(ranked, key=lambda each: (distance[each.outcome_id], each.case.session))[:count]
+    kept = {each.outcome_id for each in nearest}
+    return tuple(each for each in ranked if each.outcome_id in kept)
 
 
 def _session_of(each: LabelledForecast | LabelledDecision) -> date:

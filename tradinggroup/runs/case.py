@@ -76,7 +76,7 @@ def call_counts(run: RunFolder, case: Case) -> dict[str, int]:
     except TradinggroupError:
         return {}
     asked = [call.agent for call in calls]
-    return {agent: asked.count(agent) for agent in AGENTS if agent in asked}
+    return {agent: asked.count(agent) for agent in (*AGENTS, "reflection") if agent in asked}
 
 
 def _case(run: RunFolder, line: Line) -> Case:

@@ -28,6 +28,12 @@ PACKAGES = (
     "orjson", "yfinance",
 )  # fmt: skip
 """Whose versions the header names."""
+PLACEBO_MEANINGS = {
+    "news": "the news read was that of other past sessions",
+    "filings": "the filings read were earlier ones",
+    "reflections": "lessons were drawn from outcomes dealt out anew among their cases",
+}
+"""What a run with a placebo must say on every page."""
 _GIT_SECONDS = 10
 
 
@@ -121,6 +127,7 @@ def start_warnings(experiment: Experiment, bundle: BundleIdentity) -> list[str]:
     warnings = []
     if experiment.derived_text == "allow":
         warnings.append("optimistic: texts written later than their articles were used (derived_text = allow)")
+    warnings += [f"placebo: {PLACEBO_MEANINGS[part]} (placebo = {part})" for part in experiment.placebo]
     if bundle.levels_unsafe:
         warnings.append(
             f"prices of basis {bundle.basis}: levels know of later splits and dividends, so share counts and per-share commissions "

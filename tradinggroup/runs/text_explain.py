@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import date
 from typing import Any
 
@@ -13,6 +13,8 @@ from tradinggroup.runs.folder import Line, RunFolder
 from tradinggroup.runs.text_warnings import with_warnings
 
 LABEL_WIDTH = 20
+SWITCHES = {"style_selection": "style"}
+"""Agents that `--without` knows by another name."""
 ITEMS_SHOWN = 10
 
 
@@ -30,10 +32,11 @@ def text_case(run: RunFolder, case: Case) -> str:
     """One decision, from its inputs to its outcome."""
     line = case.decision
     lessons = {lesson["agent"]: lesson for lesson in case.lessons_shown}
+    without = run.settings.get("without") or ()
     parts = [
         _heading(case),
         *_features(line["features"]),
-        *(row for agent in AGENTS[:-1] for row in agent_lines(line, agent, lessons.get(agent))),
+        *(row for agent in AGENTS[:-1] for row in agent_lines(line, agent, lessons.get(agent), without=without)),
         *_risk(line),
         *agent_lines(line, "decision", lessons.get("decision")),
         *_order(case),
@@ -44,9 +47,14 @@ def text_case(run: RunFolder, case: Case) -> str:
     return "\n".join(parts)
 
 
-def agent_lines(line: Line, agent: str, lesson: Line | None = None) -> Iterator[str]:
-    """What one agent of a decision line saw and said; `lesson` is the experience that stood in its prompt."""
-    if agent == "news_sentiment":
+def agent_lines(line: Line, agent: str, lesson: Line | None = None, *, without: Collection[str] = ()) -> Iterator[str]:
+    """What one agent of a decision line saw and said; `lesson` is the experience that stood in its prompt.
+
+    `without` names the parts that the run was made without.
+    """
+    if SWITCHES.get(agent, agent) in without:
+        yield from _switched_off(line, agent)
+    elif agent == "news_sentiment":
         yield from _news(line[agent])
     elif agent == "report_retrieval":
         yield from _report(line[agent])
@@ -56,6 +64,11 @@ def agent_lines(line: Line, agent: str, lesson: Line | None = None) -> Iterator[
         yield from _style(line[agent], lesson)
     else:
         yield from _decision(line[agent], lesson)
+
+
+def _switched_off(line: Line, agent: str) -> Iterator[str]:
+    style = f"{line[agent]['style']}, always; " if agent == "style_selection" else ""
+    yield from _part(f"{AGENTS.index(agent) + 1} {agent}", f"{style}switched off (--without {SWITCHES.get(agent, agent)})")
 
 
 def _part(label: str, text: str) -> list[str]:

@@ -29,6 +29,8 @@ class ReplayStep:
     """Sum of the accounts shown, at the close."""
     agent: str | None = None
     """Only what this agent saw and said."""
+    without: tuple[str, ...] = ()
+    """Parts that the run was made without."""
     shown: Mapping[str, Line] = field(default_factory=dict, repr=False)
     """The lessons of the run by id, to put the shown ones into words."""
 
@@ -85,6 +87,7 @@ def replay_steps(
             lessons=tuple(lessons.get(session, ())),
             equity_usd=math.fsum(row["equity_usd"] for row in equity[session]) if session in equity else None,
             agent=agent,
+            without=tuple(run.settings.get("without") or ()),
             shown=known,
         )
         for session in sessions
@@ -132,7 +135,7 @@ def _decision_row(line: Line) -> list[str]:
     return [
         line["symbol"],
         "news -" if news["no_news"] else f"news {news['score']:+.2f}",
-        line["forecasting"]["gated_label"],
+        "no trend" if line["forecasting"]["gate"] == "off" else line["forecasting"]["gated_label"],
         line["style_selection"]["style"],
         code if decision is None else decision["action"] or "failed",
         f"{'buy' if shares > 0 else 'sell'} {abs(shares):,d}" if shares else nothing,
@@ -150,4 +153,4 @@ def _learned(step: ReplayStep) -> Iterator[str]:
 def _agent_lines(step: ReplayStep, line: Line, agent: str) -> Iterator[str]:
     shown = (line[agent] or {}).get("experience")
     yield f"  {line['symbol']}"
-    yield from agent_lines(line, agent, step.shown.get(shown) if shown else None)
+    yield from agent_lines(line, agent, step.shown.get(shown) if shown else None, without=step.without)
