@@ -19,6 +19,7 @@ from tradinggroup.backtest.market import SymbolMarket
 from tradinggroup.backtest.sink import Row, RowKind, RunSink
 from tradinggroup.data.features import closes_needed
 from tradinggroup.desk.graph import DeskGraphs, build_graphs
+from tradinggroup.desk.placebo import PlaceboViews
 from tradinggroup.desk.state import TradingRules
 from tradinggroup.desk.symbol_desk import SymbolDesk
 from tradinggroup.errors import ErrorCode, TradinggroupError
@@ -127,13 +128,23 @@ def make_desk(
             model=model,
             model_name=experiment.model,
             retrieval=retrieval,
+            without=frozenset(experiment.without),
         ),
         rules=rules,
         graphs=graphs,
         loop=loop,
         derived_text=experiment.derived_text,
         is_running_ahead=experiment.schedule == "run_ahead",
+        placebo=_placebo(inputs, symbol),
     )
+
+
+def _placebo(inputs: RunInputs, symbol: str) -> PlaceboViews | None:
+    experiment = inputs.experiment
+    what = set(experiment.placebo) & {"news", "filings"}
+    if not what:
+        return None
+    return PlaceboViews(inputs.bundle, symbol, what=what, seed=experiment.seed, derived_text=experiment.derived_text)
 
 
 def _run_symbol(
