@@ -24,11 +24,13 @@ from pydantic_core import ErrorDetails
 from tradinggroup.errors import ErrorCode, UsageError, did_you_mean
 from tradinggroup.project import Project, defaults_root
 from tradinggroup.settings import CONVENTION_BASELINES, Experiment, Section
+from tradinggroup.variants import KEY as VARIANTS
+from tradinggroup.variants import Variant, take_variants
 
 DEFAULT_ORIGIN = "default"
 SHOW_ALL = "All settings: tradinggroup config show."
 
-NOT_BUILT_KEYS = frozenset({"variants", "workers", "stops", "max_cost_usd"})
+NOT_BUILT_KEYS = frozenset({"workers", "stops", "max_cost_usd"})
 """Keys that the documentation of the project's plans names and that this version does not have."""
 
 NOT_BUILT_VALUES: Mapping[str, frozenset[str]] = {
@@ -65,6 +67,53 @@ class ResolvedExperiment:
     source_text: str
     arguments: dict[str, Any]
     """The overrides as plain values, by dotted key."""
+    variant: str | None = None
+    """Name of the `[[variants]]` table that lies over the file's settings; None for the file itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """An experiment file as read: its settings by dotted key, and its variants."""
+
+    path: Path
+    shown: str
+    text: str
+    flat: dict[str, Any]
+    variants: tuple[Variant, ...]
+
+    @classmethod
+    def read(cls, project: Project, name: str) -> _Source:
+        path = project.experiment_file(name)
+        shown = _shown(path, project)
+        text = _read(path, shown)
+        flat, variants = _from_text(text, shown)
+        return cls(path, shown, text, flat, variants)
+
+    def resolved(self, overrides: Mapping[str, tuple[Any, str]], variant: Variant | None = None) -> ResolvedExperiment:
+        """The file's settings under those of the variant under the overrides."""
+        flat, origins = dict(self.flat), dict.fromkeys(self.flat, self.shown)
+        own = self._own(variant, overrides) if variant else {}
+        for key, value in own.items():
+            flat[key], origins[key] = value, f"{self.shown} variant {variant.name}" if variant else self.shown
+        for key, (value, origin) in overrides.items():
+            flat[key], origins[key] = value, origin
+        if variant is not None and isinstance(flat.get("name"), str):
+            flat["name"] = f"{flat['name']}-{variant.suffix}"
+        experiment = _validated(flat, origins, self.shown)
+        complete = {key: origins.get(key, DEFAULT_ORIGIN) for key in known_settings()}
+        arguments = {key: _plain(value) for key, (value, _) in overrides.items()}
+        return ResolvedExperiment(experiment, complete, self.path, self.text, arguments, variant.name if variant else None)
+
+    def _own(self, variant: Variant, overrides: Mapping[str, tuple[Any, str]]) -> dict[str, Any]:
+        """The variant's settings by dotted key."""
+        own: dict[str, Any] = {}
+        _flatten(variant.settings, "", own)
+        for key in own:
+            _refuse_unknown(key, f"{self.shown} variant {variant.name}")
+            if key in overrides:
+                text = f"{key}, origin={overrides[key][1]}: the variants of {self.shown} differ in it"
+                raise UsageError(ErrorCode.SETTING_INVALID, text, remedy="Leave it out, or change it in the file.")
+        return own
 
 
 class Calendar(Protocol):
@@ -101,21 +150,21 @@ def parse_set(text: str, *, origin: str = "--set") -> Override:
 
 
 def load_experiment(project: Project, name: str, overrides: Sequence[Override] = ()) -> ResolvedExperiment:
-    """Read the experiment that `name` means (a path, or a name in `backtests/`) and apply `overrides`.
+    """Read the experiment that `name` means (a path, or a name in `backtests/`) and apply `overrides`; variants aside.
 
     Raises UsageError: EXPERIMENT_NOT_FOUND, EXPERIMENT_INVALID, SETTING_UNKNOWN, SETTING_INVALID, NOT_BUILT_YET, DATES_OUTSIDE.
     """
-    path = project.experiment_file(name)
-    shown = _shown(path, project)
-    text = _read(path, shown)
-    flat = _from_text(text, shown)
-    origins = dict.fromkeys(flat, shown)
-    arguments = _merged_overrides(overrides)
-    for key, (value, origin) in arguments.items():
-        flat[key], origins[key] = value, origin
-    experiment = _validated(flat, origins, shown)
-    complete = {key: origins.get(key, DEFAULT_ORIGIN) for key in known_settings()}
-    return ResolvedExperiment(experiment, complete, path, text, {key: _plain(value) for key, (value, _) in arguments.items()})
+    return _Source.read(project, name).resolved(_merged_overrides(overrides))
+
+
+def load_variants(project: Project, name: str, overrides: Sequence[Override] = ()) -> list[ResolvedExperiment]:
+    """The runs that the experiment `name` stands for: each of its variants in their order, or itself where it has none.
+
+    A variant's settings lie over the file's, and its name behind the experiment's. Overrides reach all of them; one for a
+    setting that the variants differ in would make them equal, and is refused. Raises UsageError as `load_experiment`.
+    """
+    source, merged = _Source.read(project, name), _merged_overrides(overrides)
+    return [source.resolved(merged, variant) for variant in source.variants] or [source.resolved(merged)]
 
 
 def experiment_to_toml(experiment: Experiment) -> str:
@@ -127,7 +176,9 @@ def experiment_to_toml(experiment: Experiment) -> str:
 
 def experiment_from_toml(text: str, *, name: str = "resolved.toml") -> Experiment:
     """The inverse of `experiment_to_toml`. `name` stands in errors. Raises UsageError as `load_experiment` does."""
-    flat = _from_text(text, name)
+    flat, variants = _from_text(text, name)
+    if variants:
+        raise UsageError(ErrorCode.EXPERIMENT_INVALID, f"{name} has variants; the settings of one run have none", remedy="Take them out.")
     return _validated(flat, dict.fromkeys(flat, name), name)
 
 
@@ -196,8 +247,8 @@ def _read(path: Path, shown: str) -> str:
         raise UsageError(ErrorCode.EXPERIMENT_INVALID, f"{shown} {reason}", remedy="Give a TOML file as in backtests/.") from error
 
 
-def _from_text(text: str, shown: str) -> dict[str, Any]:
-    """Dotted key -> value of a TOML text, with unknown keys refused."""
+def _from_text(text: str, shown: str) -> tuple[dict[str, Any], tuple[Variant, ...]]:
+    """Dotted key -> value of a TOML text, with unknown keys refused; and its variants, whose keys are looked at later."""
     try:
         tree = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -209,12 +260,13 @@ def _from_text(text: str, shown: str) -> dict[str, Any]:
             f"{where}: not TOML: {what}",
             remedy='Text stands in quotes, dates do not: name = "demo", start = 2025-02-03.',
         ) from error
+    variants = take_variants(tree, shown=shown)
     flat: dict[str, Any] = {}
     _flatten(tree, "", flat)
     for key in flat:
         line = _line_of(text, key)
         _refuse_unknown(key, f"{shown} line {line}" if line else shown)
-    return flat
+    return flat, variants
 
 
 def _flatten(tree: Mapping[str, Any], prefix: str, into: dict[str, Any]) -> None:
@@ -249,6 +301,9 @@ def _bare(key: str) -> str:
 def _refuse_unknown(key: str, origin: str) -> None:
     if key in known_settings():
         return
+    if key == VARIANTS:
+        text = f"variants is no single setting, origin={origin}"
+        raise UsageError(ErrorCode.SETTING_INVALID, text, remedy="Write [[variants]] tables into the experiment's file.")
     if key in NOT_BUILT_KEYS:
         raise UsageError(
             ErrorCode.NOT_BUILT_YET, f"{key}, origin={origin}: this version has no such setting", remedy="Leave it out. " + SHOW_ALL

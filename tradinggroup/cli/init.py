@@ -20,6 +20,7 @@ CONTENT = (
     "data/README.md",
     "data/demo/*",
     "backtests/demo.toml",
+    "backtests/ablation.toml",
     "backtests/us2025.toml",
     "backtests/README.md",
     "notebooks/*.ipynb",
@@ -28,7 +29,7 @@ CONTENT = (
 """What a project folder starts with, out of the packaged defaults. Explicit: a checkout's own bundles and runs stay where they are."""
 WRITTEN: dict[str, str] = {
     MARKER: "# Marks this folder as a tradinggroup project.\n",
-    ".gitignore": "/data/*\n!/data/README.md\n!/data/demo/\n/backtests/runs/\n/backtests/recordings.sqlite*\n/backtests/lessons/\n",
+    ".gitignore": "/data/*\n!/data/README.md\n!/data/demo/\n/backtests/runs/\n/backtests/recordings.sqlite*\n/backtests/lessons/\n/backtests/chunks/\n",
 }
 NEXT = "tradinggroup backtest backtests/demo.toml"
 
