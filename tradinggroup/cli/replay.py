@@ -38,6 +38,7 @@ def command(
     """
     from tradinggroup.runs.locate import find_run
     from tradinggroup.runs.text_replay import replay_steps
+    from tradinggroup.runs.text_warnings import with_warnings
 
     first, last = parse_day(start, "--from"), parse_day(end, "--to")
     if first and last and last < first:
@@ -47,10 +48,9 @@ def command(
     steps = replay_steps(folder, start=first, end=last, symbol=symbol, agent=agent)
     if as_json:
         emit_json({"run_id": folder.run_id, "sessions": [step.to_plain() for step in steps]})
-    elif not steps:
-        print("no session in this range")
     else:
-        _walk([step.text for step in steps], waits=step)
+        first_text, *later = [each.text for each in steps] or ["no session in this range"]
+        _walk([with_warnings(folder, first_text), *later], waits=step)
 
 
 def _walk(texts: list[str], *, waits: bool) -> None:

@@ -28,6 +28,8 @@ def command(context: typer.Context, run: RunArgument = "latest", *, as_json: Jso
     project = project_of(context)
     folder = find_run(project, run)
     narrate(f"verify {folder.name}: again from its own recordings, network refused")
+    for problem in folder.problems:
+        narrate(f"WARNING  {problem}")
     from tradinggroup.runs.verify import verify_run
 
     progress = make_progress()

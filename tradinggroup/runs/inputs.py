@@ -71,8 +71,22 @@ def inputs_of_project(project: Project, resolved: ResolvedExperiment) -> RunInpu
 
 
 def inputs_of_run(project: Project, run: RunFolder) -> RunInputs:
-    """The inputs that a run kept, and its bundle from the project. Raises DataError when the bundle is missing or another one."""
-    experiment = experiment_from_toml(run.read_text(RESOLVED))
+    """The inputs that a run kept, and its bundle from the project.
+
+    Raises DataError: RUN_INVALID where a kept file is damaged, else when the bundle is missing or another one.
+    """
+    try:
+        experiment = experiment_from_toml(run.read_text(RESOLVED), name=f"{run.name}/{RESOLVED}")
+        cards = {
+            agent: read_card(run.path / CARDS / f"{agent}.md", agent=agent, shown_as=f"{run.name}/{CARDS}/{agent}.md") for agent in ROLES
+        }
+        profile = load_profile(run.path / RISK)
+    except UsageError as problem:
+        raise DataError(
+            ErrorCode.RUN_INVALID,
+            f"a file that the run kept is damaged ({problem.text})",
+            remedy="Restore it from a copy, or run the experiment again.",
+        ) from problem
     bundle = open_bundle(project, experiment.bundle)
     expected = run.header["bundle"]["hash"]
     if bundle.hash != expected:
@@ -86,10 +100,8 @@ def inputs_of_run(project: Project, run: RunFolder) -> RunInputs:
     return RunInputs(
         experiment=experiment,
         bundle=bundle,
-        cards={
-            agent: read_card(run.path / CARDS / f"{agent}.md", agent=agent, shown_as=f"{run.name}/{CARDS}/{agent}.md") for agent in ROLES
-        },
-        profile=load_profile(run.path / RISK),
+        cards=cards,
+        profile=profile,
         experiment_text=run.read_text(EXPERIMENT),
         profile_text=run.read_text(RISK),
     )

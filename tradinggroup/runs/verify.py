@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from hashlib import sha256
 from pathlib import Path
 
 from tradinggroup.clock import iso_utc, utc_now
@@ -11,6 +12,7 @@ from tradinggroup.models.network import refuse_network
 from tradinggroup.models.recordings import RecordingStore
 from tradinggroup.project import Project
 from tradinggroup.runs.compare import VerifyResult, compare_runs
+from tradinggroup.runs.creation import CARDS, EXPERIMENT, RESOLVED, RISK
 from tradinggroup.runs.execution import Execution
 from tradinggroup.runs.folder import RunFolder
 from tradinggroup.runs.inputs import inputs_of_run
@@ -29,6 +31,7 @@ def verify_run(project: Project, run: RunFolder, progress: Progress | None = Non
             f"run {run.run_id} did not end (status {run.status})",
             remedy=f"Go on with: tradinggroup backtest --resume {run.run_id}.",
         )
+    _refuse_changed_inputs(run)
     inputs = inputs_of_run(project, run)
     with tempfile.TemporaryDirectory(prefix="tradinggroup-verify-") as folder, refuse_network():
         header = {**run.header, "status": "running", "finished_at": None}
@@ -53,6 +56,18 @@ def verify_run(project: Project, run: RunFolder, progress: Progress | None = Non
         result = compare_runs(run.path, again.path)
     append_check(run.path, _check_line(result))
     return result
+
+
+def _refuse_changed_inputs(run: RunFolder) -> None:
+    """What is executed again must be what was executed: a kept input that changed would be verified in place of the run."""
+    for name, kept in (run.header.get("files") or {}).items():
+        is_input = name in (EXPERIMENT, RESOLVED, RISK) or name.startswith(f"{CARDS}/")
+        if is_input and sha256(run.read_text(name).encode("utf-8")).hexdigest() != kept["sha256"]:
+            raise DataError(
+                ErrorCode.RUN_INVALID,
+                f"{run.name}/{name} is not what it was when the run ended",
+                remedy="Restore it from a copy; to try a change, start a new run.",
+            )
 
 
 def _check_line(result: VerifyResult) -> dict[str, object]:
