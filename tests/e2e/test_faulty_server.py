@@ -132,6 +132,14 @@ def test_a_server_that_dies_in_the_middle(tmp_path: Path, project: Path, tg: Run
         assert tg("verify", "latest").exit_code == 0
 
 
+def test_a_server_that_stops_answering(server: FaultServer, project: Path, tg: Run) -> None:
+    server.choose = lambda body: Step(drop=True, sleep_seconds=5.0) if len(server.requests) > 30 else None
+    limits = ["models.timeout_seconds=0.2", "models.maximum_retries=0", "models.provider_failures_in_a_row=4"]
+    line = refused(tg("backtest", "study", *(word for limit in limits for word in ("--set", limit))), 5, "PROVIDER_FAILED")
+    assert "calls in a row, the last with timeout (no answer within 0.2 s)" in line
+    assert header(latest(project))["status"] == "provider"
+
+
 def refused(result: Result, exit_code: int, code: str) -> str:
     """The one error line of a run that ended at once."""
     assert result.exit_code == exit_code

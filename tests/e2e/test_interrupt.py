@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,23 +19,23 @@ from tradinggroup.cli.main import run as run_command
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no signals to send to a child")
 
 CALLS_BEFORE_SILENCE = 70
-INTERRUPT_SECONDS = 2.0
+INTERRUPT_SECONDS = 10.0
+"""About two where the machine has nothing else to do; far less than a call hangs."""
 SILENCE_SECONDS = 60.0
 """A call that hangs is hung up on by the child's end, long before this."""
 
 
 class Silent:
-    """Makes a server answer `count` requests and then hang, until `is_over`."""
+    """Makes a server answer `count` requests and then hang."""
 
     def __init__(self, server: FaultServer, count: int) -> None:
         self._server = server
         self._count = count
-        self.is_over = False
         self.hung = 0
         server.choose = self._choose
 
     def _choose(self, body: Json) -> Step | None:
-        if self.is_over or len(self._server.requests) <= self._count:
+        if len(self._server.requests) <= self._count:
             return None
         self.hung += 1
         return Step(drop=True, sleep_seconds=SILENCE_SECONDS)
@@ -91,9 +92,12 @@ def test_a_run_that_ends_in_the_middle(
         explained = tg("explain", "latest", first["session"], first["symbol"])
         assert (explained.exit_code, first["session"] in explained.out) == (0, True)
 
-        silence.is_over = True
+        seen: list[dict[str, Any]] = []
+        server.choose = lambda body: seen.append(header(folder))
         resumed = tg("backtest", "--resume", "latest", "--json")
         assert (resumed.exit_code, resumed.json["status"]) == (0, "success")
+        assert seen
+        assert all(then["status"] == "running" and "files" not in then for then in seen)
         assert row_files(folder) == row_files(unbroken)
         assert [(call.key, call.symbol, call.session, call.position) for call in calls(folder)] == [
             (call.key, call.symbol, call.session, call.position) for call in calls(unbroken)

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.e2e.answers import good_answer
+from tests.e2e.answers import good_answer, messages_of, number_of
 from tests.e2e.command import Result, Run, header, latest
 from tests.models.fault_server import FaultServer, Json, Step, completion, error, fault_server
 
@@ -40,7 +40,7 @@ def interrupts(server: FaultServer, body: Json) -> Step | None:
 
 ENDS: dict[str, Callable[[FaultServer, Json], Step | None]] = {
     "success": lambda server, body: None,
-    "invalid": lambda server, body: completion(ECHO) if len(server.requests) % 2 else error(400, ECHO),
+    "invalid": lambda server, body: completion(ECHO) if number_of(messages_of(body)) % 2 else error(400, ECHO),
     "provider": lambda server, body: error(500, ECHO, x_request_id=KEY) if len(server.requests) > 30 else None,
     "interrupted": interrupts,
 }

@@ -19,6 +19,7 @@ from tradinggroup.models.gateway import CallsMode
 from tradinggroup.models.recordings import RecordingStore
 from tradinggroup.models.registry import check_model, is_local
 from tradinggroup.project import Project
+from tradinggroup.retrieval.registry import check_retrieval, is_served
 from tradinggroup.runs.execution import Execution
 from tradinggroup.runs.folder import RECORDINGS, RunFolder
 from tradinggroup.runs.header import RunStart, start_header
@@ -66,6 +67,7 @@ def run_experiment(project: Project, resolved: ResolvedExperiment, options: RunO
         project_root=project.root,
         started_at=started_at,
         note=options.note,
+        variant=resolved.variant,
         base_url=os.environ.get(BASE_URL_VARIABLE) if _asks_server(inputs) else None,
     )
     return _execute(project, inputs, writer, start_header(start), options.calls, progress)
@@ -94,7 +96,7 @@ def resume_run(project: Project, run: RunFolder, options: RunOptions, progress: 
     with RecordingStore.open(run.recordings) as store:
         outage = store.first_outage_session()
     writer = RunWriter.resume(run.path, symbols=inputs.experiment.symbols, before=outage)
-    header = {**run.header, "status": "running", "finished_at": None}
+    header = {key: value for key, value in run.header.items() if key != "files"} | {"status": "running", "finished_at": None}
     return _execute(project, inputs, writer, header, options.calls, progress)
 
 
@@ -114,13 +116,15 @@ def _execute(
             shared_store=shared,
             mode=calls,
             progress=progress or NoProgress(),
+            chunks_folder=project.chunks_folder,
         ).run()
     keep_lessons(project, run)
     return run
 
 
 def _asks_server(inputs: RunInputs) -> bool:
-    return inputs.experiment.agents_enabled and not all(is_local(name) for name in inputs.models.values())
+    is_asked = is_served(inputs.experiment.retrieval.embedder) or not all(is_local(name) for name in inputs.models.values())
+    return inputs.experiment.agents_enabled and is_asked
 
 
 def _check_models(inputs: RunInputs, calls: CallsMode) -> None:
@@ -129,3 +133,5 @@ def _check_models(inputs: RunInputs, calls: CallsMode) -> None:
         return
     for name in sorted(set(inputs.models.values())):
         check_model(name, is_asked=calls != "replay")
+    if calls != "replay":
+        check_retrieval(inputs.experiment.retrieval)
