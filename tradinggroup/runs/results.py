@@ -18,9 +18,9 @@ from tradinggroup.backtest.market import SymbolMarket
 from tradinggroup.backtest.metrics import metrics_by_symbol
 from tradinggroup.models.gateway import CallStatistics
 from tradinggroup.models.registry import is_local
-from tradinggroup.reflection.scores import forecast_scores
 from tradinggroup.risk.costs import Commission
 from tradinggroup.runs.folder import RunFolder
+from tradinggroup.runs.forecast_figures import forecast_figures
 from tradinggroup.runs.inputs import RunInputs
 from tradinggroup.runs.summary import HOLD_KINDS
 
@@ -76,7 +76,7 @@ def result_figures(inputs: RunInputs, run: RunFolder, *, markets: Mapping[str, S
         "baselines_missing": {name: result.explanation for name, result in report.results.items() if result.explanation is not None},
         "baselines_hindsight": [name for name in baselines if report.results[name].hindsight],
         "random": {"draws": report.random_draws or 0, "agents_percentile": report.agents_percentile},
-        "forecasts": forecast_scores(run.outcomes()),
+        "forecasts": forecast_figures(inputs, run.outcomes()),
         "warnings": [FINSABER_WARNING] if inputs.experiment.convention == "finsaber" else [],
     }
     return figures, report

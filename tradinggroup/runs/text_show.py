@@ -12,6 +12,7 @@ from tradinggroup.risk.verdicts import ReasonCode
 from tradinggroup.runs.figures import NONE, columns, counted, figure, number, percent, wrapped
 from tradinggroup.runs.folder import Line, RunFolder
 from tradinggroup.runs.summary import ALL, HOLD_KINDS
+from tradinggroup.runs.text_forecasts import text_forecasts
 from tradinggroup.runs.text_warnings import status_text, warning_lines
 
 BUY_AND_HOLD = "buy_and_hold"
@@ -46,7 +47,7 @@ def text_show(run: RunFolder) -> str:
         "\n".join(wrapped(headline(run))),
         _metrics_table(run, tuple(METRIC_NAMES)),
         _symbols_table(run),
-        _forecasts_table(run),
+        text_forecasts(run.summary()["forecasts"]),
         "\n".join(_risk_lines(run)),
         "\n".join(_hold_lines(run)),
         _calls_table(run),
@@ -165,25 +166,6 @@ def _symbols_table(run: RunFolder) -> str:
         for symbol, values in summary["metrics"].items()
     ]
     return columns([["by symbol", "return", "buy and hold", "Sharpe", "drawdown", "exposure", "round trips"], *rows]) if rows else ""
-
-
-def _forecasts_table(run: RunFolder) -> str:
-    forecasts = run.summary()["forecasts"]
-    if not forecasts:
-        return ""
-    rows = [
-        [
-            symbol,
-            number(values.get("count")),
-            percent(values.get("accuracy"), decimals=0, signed=False),
-            number(values.get("brier"), decimals=3),
-            number(values.get("brier_base_rate"), decimals=3),
-            number(values.get("log_score"), decimals=3),
-        ]
-        for symbol, values in forecasts.items()
-        if symbol != ALL or len(forecasts) > 2
-    ]
-    return columns([["forecasts", "count", "right", "Brier", "Brier, base rate", "log score"], *rows])
 
 
 def _risk_lines(run: RunFolder) -> Iterator[str]:
