@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -16,6 +16,7 @@ from tradinggroup.cli.progress import BarProgress, PlainProgress, make_progress
 from tradinggroup.errors import BudgetError, ErrorCode, ProviderError, UsageError
 
 if TYPE_CHECKING:
+    from tradinggroup.experiment import ResolvedExperiment
     from tradinggroup.project import Project
     from tradinggroup.runs.folder import RunFolder
     from tradinggroup.settings import Experiment
@@ -50,7 +51,8 @@ def command(
 ) -> None:
     """Run an experiment and write a run folder.
 
-    Ends with one sentence, and the path of the folder. Exit 1 when the run is invalid.
+    Ends with one sentence, and the path of the folder; an experiment with variants runs each, and ends with a table. Exit 1 when
+    a run is invalid.
     """
     project = project_of(context)
     if resume is not None:
@@ -58,19 +60,34 @@ def command(
         return _finish(_resumed(project, resume, calls, as_json=as_json), as_json=as_json)
     if experiment is None:
         raise UsageError(ErrorCode.USAGE, "no EXPERIMENT", remedy=f"Name one: {EXAMPLE}, or go on with a run: --resume RUN.")
-    from tradinggroup.experiment import load_experiment
+    from tradinggroup.experiment import load_variants
 
-    resolved = load_experiment(project, experiment, overrides)
-    narrate(headline(resolved.experiment))
+    wanted = load_variants(project, experiment, overrides)
     if dry_run:
-        return show_check(project, resolved, as_json=as_json)
+        narrate("\n".join(headline(each.experiment) for each in wanted))
+        return show_check(project, wanted, as_json=as_json)
+    arguments = {"experiment": experiment, **wanted[0].arguments}
+    runs = [_run(project, each, calls, note=note, arguments=arguments, as_json=as_json) for each in wanted]
+    if wanted[0].variant is None:
+        return _finish(runs[0], as_json=as_json)
+    return _finish_variants(runs, as_json=as_json)
+
+
+def _run(
+    project: Project,
+    resolved: ResolvedExperiment,
+    calls: Literal["record", "replay", "refresh"],
+    *,
+    note: str | None,
+    arguments: dict[str, Any],
+    as_json: bool,
+) -> RunFolder:
+    narrate(headline(resolved.experiment))
     from tradinggroup.runs.execute import RunOptions, run_experiment
 
-    arguments = {"experiment": experiment, **resolved.arguments}
     options = RunOptions(calls=calls, note=note, arguments=arguments)
     with only_json_on_stdout(as_json), _shown() as progress, _says_how_to_go_on(project):
-        run = run_experiment(project, resolved, options, progress)
-    return _finish(run, as_json=as_json)
+        return run_experiment(project, resolved, options, progress)
 
 
 def headline(experiment: Experiment) -> str:
@@ -137,5 +154,19 @@ def _finish(run: RunFolder, *, as_json: bool) -> None:
         print(text_result(run))
         saved(run.path)
     exit_code = EXIT_CODES.get(run.status, 1)
+    if exit_code:
+        raise typer.Exit(exit_code)
+
+
+def _finish_variants(runs: list[RunFolder], *, as_json: bool) -> None:
+    if as_json:
+        emit_json({"runs": [run.summary() for run in runs]})
+    else:
+        from tradinggroup.runs.text_variants import text_variants
+
+        print(text_variants(runs))
+        for run in runs:
+            saved(run.path)
+    exit_code = max(EXIT_CODES.get(run.status, 1) for run in runs)
     if exit_code:
         raise typer.Exit(exit_code)

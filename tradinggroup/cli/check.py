@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import starmap
 from typing import TYPE_CHECKING, Any
@@ -28,27 +29,41 @@ def command(context: typer.Context, experiment: ExperimentArgument, *, overrides
 
     Calls no model and writes nothing. Exit 1 when a check fails.
     """
-    from tradinggroup.experiment import load_experiment
+    from tradinggroup.experiment import load_variants
 
     project = project_of(context)
-    show_check(project, load_experiment(project, experiment, overrides), as_json=as_json)
+    show_check(project, load_variants(project, experiment, overrides), as_json=as_json)
 
 
-def show_check(project: Project, resolved: ResolvedExperiment, *, as_json: bool) -> None:
-    """Print the checks and the plan. Exits 1 when a check failed."""
-    from tradinggroup.runs.preview import check_experiment, estimate
-
+def show_check(project: Project, wanted: Sequence[ResolvedExperiment], *, as_json: bool) -> None:
+    """Print the checks and the plan, of each variant where there are some. Exits 1 when a check failed."""
     with only_json_on_stdout(as_json):
-        lines = check_experiment(project, resolved)
-        is_ready = all(line.ok for line in lines)
-        plan = estimate(project, resolved) if is_ready else None
+        checked = [_checked(project, resolved) for resolved in wanted]
+    is_ready = all(each["ok"] for each in checked)
+    has_variants = wanted[0].variant is not None
     if as_json:
-        emit_json({"ok": is_ready, "checks": [asdict(line) for line in lines], "plan": plan})
+        emit_json({"ok": is_ready, "runs": checked} if has_variants else checked[0])
     else:
-        rows = [("ok" if line.ok else "error", line.what, line.text) for line in lines]
-        print("\n".join(starmap(_row_text, [*rows, ("plan", "", _plan_text(plan))] if plan else rows)))
+        titles = [f"variant {resolved.variant}\n" if has_variants else "" for resolved in wanted]
+        print("\n\n".join(title + _text(each) for title, each in zip(titles, checked, strict=True)))
     if not is_ready:
         raise typer.Exit(1)
+
+
+def _checked(project: Project, resolved: ResolvedExperiment) -> dict[str, Any]:
+    from tradinggroup.runs.preview import check_experiment, estimate
+
+    lines = check_experiment(project, resolved)
+    is_ready = all(line.ok for line in lines)
+    found = {"ok": is_ready, "checks": [asdict(line) for line in lines], "plan": estimate(project, resolved) if is_ready else None}
+    return found if resolved.variant is None else {"variant": resolved.variant, **found}
+
+
+def _text(checked: dict[str, Any]) -> str:
+    rows = [("ok" if line["ok"] else "error", line["what"], line["text"]) for line in checked["checks"]]
+    if checked["plan"]:
+        rows.append(("plan", "", _plan_text(checked["plan"])))
+    return "\n".join(starmap(_row_text, rows))
 
 
 def _row_text(mark: str, what: str, text: str) -> str:

@@ -71,6 +71,8 @@ class RunStart:
     note: str | None = None
     base_url: str | None = None
     """The server's address where a model is asked over the network."""
+    variant: str | None = None
+    """Which of an experiment's variants this is."""
 
 
 def start_header(start: RunStart) -> dict[str, Any]:
@@ -83,6 +85,7 @@ def start_header(start: RunStart) -> dict[str, Any]:
         "title": model_title(start.models),
         "note": start.note,
         "experiment": experiment.name,
+        "variant": start.variant,
         "symbols": list(experiment.symbols),
         "start": start.sessions[0].isoformat() if start.sessions else None,
         "end": start.sessions[-1].isoformat() if start.sessions else None,

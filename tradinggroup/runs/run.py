@@ -22,6 +22,7 @@ from tradinggroup.runs.text_warnings import run_warnings
 if TYPE_CHECKING:
     import pandas as pd
 
+    from tradinggroup.experiment import ResolvedExperiment
     from tradinggroup.models.gateway import CallsMode
     from tradinggroup.runs.plot import RunFigure
 
@@ -249,6 +250,7 @@ def backtest(
     end: date | str | None = None,
     note: str | None = None,
     calls: CallsMode = "record",
+    variant: str | None = None,
     **overrides: Any,
 ) -> Run:
     """Run an experiment and return the run, whose folder lies in the project's `backtests/runs/`.
@@ -261,21 +263,34 @@ def backtest(
         end: last calendar day, inclusive.
         note: a sentence for the header.
         calls: `record` (recorded answers, else live), `replay` (recorded only), `refresh` (always live).
+        variant: which of the experiment's variants, where it has some.
         **overrides: any other setting: `cash_usd=50_000`, `reflection={"window_sessions": 10}`.
 
     Raises:
         UsageError: for a setting, symbol or date that cannot be.
         DataError: for a bundle or recording that is missing.
     """
-    from tradinggroup.experiment import Override, load_experiment
+    from tradinggroup.experiment import Override, load_variants
     from tradinggroup.runs.execute import RunOptions, run_experiment
 
     where = _project(project)
     given = {"symbols": symbols, "start": start, "end": end, **overrides}
     settings = [Override(key, value, f"argument {key}") for key, value in _flat({k: v for k, v in given.items() if v is not None})]
-    resolved = load_experiment(where, str(experiment), settings)
+    resolved = _chosen(load_variants(where, str(experiment), settings), variant)
     arguments = {"experiment": str(experiment), "calls": calls, "note": note, "set": resolved.arguments}
     return Run(run_experiment(where, resolved, RunOptions(calls=calls, note=note, arguments=arguments)))
+
+
+def _chosen(wanted: Sequence[ResolvedExperiment], variant: str | None) -> ResolvedExperiment:
+    if wanted[0].variant is None and variant is None:
+        return wanted[0]
+    names = [str(each.variant) for each in wanted if each.variant is not None]
+    found = next((each for each in wanted if variant is not None and each.variant == variant), None)
+    if found is None:
+        text = f"the experiment has no variant {variant}" if variant else "the experiment has variants"
+        remedy = f"Name one: variant={names[0]!r}, of {', '.join(names)}." if names else "Leave variant out."
+        raise UsageError(ErrorCode.USAGE, text, remedy=remedy)
+    return found
 
 
 def open_run(name: str | Path = "latest", *, project: Project | str | Path | None = None) -> Run:

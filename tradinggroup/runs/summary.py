@@ -13,13 +13,14 @@ ALL = "ALL"
 
 
 def summary_of(header: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """The summary of a run's header. What a run that did not end has not got is empty, zero or None."""
+    """The summary of a run's header. What a run that did not end has not got is empty, zero or None; `variant` is there for a variant."""
     calls, holds, random = (header.get(key) or {} for key in ("calls", "holds", "random"))
     return {
         "run_id": header["run_id"],
         "path": str(folder.resolve()),
         "status": header["status"],
         "experiment": header["experiment"],
+        **({"variant": header["variant"]} if header.get("variant") else {}),
         "start": header.get("start"),
         "end": header.get("end"),
         "symbols": list(header["symbols"]),

@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from tradinggroup.runs.figures import NONE, columns, percent, wrapped
 from tradinggroup.runs.folder import RunFolder
 from tradinggroup.runs.summary import ALL
-from tradinggroup.runs.text_show import BUY_AND_HOLD
+from tradinggroup.runs.text_show import BUY_AND_HOLD, without_text
+
+LONGEST_NAME = 18
+"""Characters of an experiment's name; a variant's own name stands below the table."""
 
 
 def text_runs(runs: Sequence[RunFolder]) -> str:
@@ -21,7 +24,8 @@ def text_runs(runs: Sequence[RunFolder]) -> str:
 
 def _notes(run: RunFolder) -> list[str]:
     """What keeps a figure of the table from being taken at face value; a status speaks for itself."""
-    return [f"WARNING {warning}" for warning in (*run.header.get("warnings", ()), *run.problems)]
+    own = ": ".join(part for part in (run.header.get("variant"), without_text(run.settings)) if part)
+    return [*([own] if own else []), *(f"WARNING {warning}" for warning in (*run.header.get("warnings", ()), *run.problems))]
 
 
 def _row(run: RunFolder) -> list[str]:
@@ -31,9 +35,13 @@ def _row(run: RunFolder) -> list[str]:
     return [
         run.run_id,
         started[:16].replace("T", " "),
-        summary["experiment"],
+        _short(summary["experiment"]),
         run.status,
         str(run.header.get("title") or NONE)[:20],
         percent(summary["metrics"].get(ALL, {}).get("total_return_fraction")),
         percent(held.get(ALL, {}).get("total_return_fraction")),
     ]
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 3]}..."

@@ -72,7 +72,8 @@ def headline(run: RunFolder) -> str:
         return f"{run.header['experiment']}: baselines only, no agents; buy and hold made {percent(held)}."
     if gained is None:
         return f"{run.header['experiment']}: no result, {status_text(run) or 'there are no metrics'}."
-    parts = [f"{run.header['experiment']}: {ALL} made {percent(gained)}"]
+    without = without_text(run.settings)
+    parts = [f"{run.header['experiment']}{f', {without}' if without else ''}: {ALL} made {percent(gained)}"]
     if held is not None:
         parts.append(f" against {percent(held)} for buy and hold ({(gained - held) * 100:+.2f} points)")
     if summary["random"]["agents_percentile"] is not None:
@@ -80,6 +81,11 @@ def headline(run: RunFolder) -> str:
         parts.append(f" of {counted(summary['random']['draws'], 'random run')}")
     parts.append(f", in {counted(agents.get('trades', 0), 'round trip')}; {run.header.get('title') or NONE}.")
     return ("INVALID. " if run.status == "invalid" else "") + "".join(parts)
+
+
+def without_text(settings: Mapping[str, Any]) -> str:
+    """`without risk, style`; empty for a run with all of its parts."""
+    return f"without {', '.join(settings['without'])}" if settings.get("without") else ""
 
 
 def _head(run: RunFolder) -> Iterator[str]:
@@ -92,8 +98,10 @@ def _head(run: RunFolder) -> Iterator[str]:
         f"bundle {bundle.get('name', NONE)}@{_short_hash(bundle.get('hash', ''))}  prices {basis}  calls {header.get('calls_mode', NONE)}"
     )
     yield _times(header)
+    if header.get("variant"):
+        yield from wrapped(f"variant {header['variant']}")
     if run.settings.get("without"):
-        yield from wrapped(f"without {', '.join(run.settings['without'])}")
+        yield from wrapped(without_text(run.settings))
     if header.get("note"):
         yield from wrapped(str(header["note"]), first="note   ")
 
