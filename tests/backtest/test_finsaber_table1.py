@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from tests.backtest.table1 import METRICS, STRATEGIES, expected_cells, rows
-from tradinggroup.data.importing import import_folder
 from tradinggroup.errors import UsageError
 from tradinggroup.experiment import Override, load_experiment
-from tradinggroup.project import MARKER, Project
+from tradinggroup.project import Project
 from tradinggroup.runs.execute import RunOptions, run_experiment
 from tradinggroup.runs.folder import RunFolder
 from tradinggroup.runs.verify import verify_run
@@ -27,15 +28,23 @@ CHECKED = ("TSLA", "NFLX", "MSFT")
 
 
 @pytest.fixture(scope="module")
-def finished(shared_data: Path, repository: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, RunFolder]:
+def tool(repository: Path) -> ModuleType:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(repository / "tools"))
+        return importlib.import_module("table1")
+
+
+@pytest.fixture(scope="module")
+def finished(tool: ModuleType, shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, RunFolder]:
     """One run of the shipped experiment: ARIMA and XGBoost are fitted once for all tests here."""
-    root = tmp_path_factory.mktemp("table1")
-    (root / MARKER).touch()
-    (root / "backtests").mkdir()
-    (root / "backtests" / "table1.toml").write_bytes((repository / "backtests" / "table1.toml").read_bytes())
-    project = Project(root)
-    import_folder(shared_data / "table1", name="table1", bundles_folder=project.bundles_folder)
+    project = tool.project_in(tmp_path_factory.mktemp("table1"), shared_data / "table1")
     return project, run_experiment(project, load_experiment(project, EXPERIMENT), RunOptions())
+
+
+@pytest.fixture(scope="module")
+def corrected(finished: tuple[Project, RunFolder]) -> RunFolder:
+    project, _ = finished
+    return run_experiment(project, load_experiment(project, "table1-sessions"), RunOptions())
 
 
 def rows_of(run: RunFolder, name: str, symbol: str, *, fills: bool) -> list[Mapping[str, Any]]:
@@ -121,3 +130,22 @@ def test_training_years_of_an_unknown_share_are_an_error(finished: tuple[Project
     resolved = load_experiment(project, EXPERIMENT, [Override("training_years", {"COIM": 1}, "test")])
     with pytest.raises(UsageError, match=r"training_years names COIM.*Did you mean COIN"):
         run_experiment(project, resolved, RunOptions())
+
+
+def test_the_page_says_what_the_runs_give(
+    tool: ModuleType, finished: tuple[Project, RunFolder], corrected: RunFolder, shared_data: Path
+) -> None:
+    project, rerun = finished
+    page = tool.PAGE.read_text(encoding="utf-8")
+    assert page == tool.page_of(page, project, [rerun, corrected], shared_data / "table1"), "run: python tools/table1.py"
+
+
+def test_put_right_there_is_no_closed_day_and_nobody_is_short(corrected: RunFolder) -> None:
+    assert corrected.header["baselines_missing"] == {}
+    for name, by_symbol in corrected.summary()["baselines"].items():
+        assert set(by_symbol) == {"TSLA", "NFLX", "AMZN", "MSFT", "COIN", "ALL"}
+        assert {each["sessions"] for each in by_symbol.values()} == {126}
+        rows = corrected.baseline_equity(name)
+        assert len(rows) == 5 * 126
+        assert min(row["shares"] for row in rows) == 0
+        assert min(row["cash_usd"] for row in rows) >= 0
