@@ -10,9 +10,12 @@ from tradinggroup.errors import ErrorCode, UsageError, did_you_mean
 from tradinggroup.runs.case import LEARNERS, cases_of, shown_lesson_ids
 from tradinggroup.runs.figures import counted, wrapped
 from tradinggroup.runs.folder import Line, RunFolder
+from tradinggroup.runs.lesson_changes import LessonChange, lesson_changes
 from tradinggroup.runs.text_explain import outcome_text
 from tradinggroup.runs.text_warnings import with_warnings
 
+AUTHORS = {"model": "; told by the model", "fallback": "; told by the template, since the model's summary failed"}
+"""What is said of a lesson's author; the template needs no word."""
 User = tuple[date | str, str]
 """(session, symbol) of a decision that was shown lessons."""
 
@@ -65,12 +68,17 @@ def reflection_rows(
     used_by: User | None = None,
     symbol: str | None = None,
 ) -> list[dict[str, Any]]:
-    """The matching lessons with their outcomes and the sessions that were shown them, for JSON. Raises as `visible_lessons`."""
+    """The matching lessons with their outcomes and the sessions that were shown them, for JSON. Raises as `visible_lessons`.
+
+    With `used_by` each says what it changed, under `change`.
+    """
     outcomes = {outcome["outcome_id"]: outcome for outcome in run.outcomes()}
     shown = sessions_shown(run, as_of=as_of)
+    changes = lesson_changes(run, *used_by) if used_by else {}
     return [
         {
             **lesson,
+            **({"change": changes[lesson["lesson_id"]].to_plain()} if lesson["lesson_id"] in changes else {}),
             "outcomes": [outcomes[outcome_id] for outcome_id in lesson["outcome_ids"] if outcome_id in outcomes],
             "shown_on": shown.get(lesson["lesson_id"], []),
         }
@@ -103,7 +111,10 @@ def text_reflections(
     parts = ["\n".join(_head(run, lessons, as_of=as_of, used_by=used_by, symbol=symbol))]
     shown = sessions_shown(run, as_of=as_of)
     outcomes = {outcome["outcome_id"]: outcome for outcome in run.outcomes()}
-    parts += ["\n".join(_lesson(lesson, outcomes, shown.get(lesson["lesson_id"], []))) for lesson in newest]
+    changes = lesson_changes(run, *used_by) if used_by else {}
+    parts += [
+        "\n".join(_lesson(lesson, outcomes, shown.get(lesson["lesson_id"], []), changes.get(lesson["lesson_id"]))) for lesson in newest
+    ]
     if len(lessons) > len(newest):
         parts.append("\n".join(wrapped(f"and {counted(len(lessons) - len(newest), 'earlier lesson')}; --json lists them all")))
     return with_warnings(run, "\n\n".join(parts))
@@ -123,15 +134,19 @@ def _head(run: RunFolder, lessons: list[Line], *, as_of: date | str | None, used
         yield from wrapped(f"no lesson: the first needs {run.settings.get('reflection', {}).get('minimum_labelled')} labelled outcomes")
 
 
-def _lesson(lesson: Line, outcomes: dict[str, Line], shown: list[str]) -> Iterator[str]:
+def _lesson(lesson: Line, outcomes: dict[str, Line], shown: list[str], change: LessonChange | None) -> Iterator[str]:
     yield f"{lesson['symbol']} {lesson['agent']}   {lesson['lesson_id']}   known {lesson['session']}"
     yield from wrapped(lesson["text"], first="  | ", then="  | ")
     known = [outcomes[outcome_id] for outcome_id in lesson["outcome_ids"] if outcome_id in outcomes]
     span = f", decisions of {_span([outcome['decision_session'] for outcome in known])}" if known else ""
-    yield f"  from {counted(len(lesson['outcome_ids']), 'outcome')}{span}"
+    yield from wrapped(
+        f"from {counted(len(lesson['outcome_ids']), 'outcome')}{span}{AUTHORS.get(lesson.get('author', ''), '')}", first="  "
+    )
     if known:
         yield from wrapped(outcome_text(known[-1]), first=f"  newest {known[-1]['decision_session']}: ", then=" " * 4)
     yield f"  shown on {counted(len(shown), 'session')}" + (f", {_span(shown)}" if shown else "")
+    if change is not None:
+        yield from wrapped(change.text, first="  ", then=" " * 4)
 
 
 def _span(sessions: list[str]) -> str:
