@@ -71,7 +71,7 @@ def test_a_run_that_ends_in_the_middle(
         if killed_by is signal.SIGINT:
             assert result.exit_code == 130
             assert seconds < INTERRUPT_SECONDS
-            (line,) = result.err.splitlines()[1:]
+            (line,) = [line for line in result.err.splitlines()[1:] if "left" not in line]  # progress, on a busy machine
             assert line.startswith("interrupted; ")
             assert f"--resume {header(folder)['run_id']}" in line
             assert header(folder)["status"] == "interrupted"
