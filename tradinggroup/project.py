@@ -75,6 +75,11 @@ class Project:
         """Chroma stores of lessons, one folder a run; derived data that can be rebuilt from the runs."""
         return self.root / "backtests" / "lessons"
 
+    @property
+    def chunks_folder(self) -> Path:
+        """The Chroma store of filings' chunks and of vectors, shared by the project's runs; derived data that runs make again."""
+        return self.root / "backtests" / "chunks"
+
     def content_file(self, folder: str, filename: str) -> Path | None:
         """`folder/filename` of the project, else of the packaged defaults, else None."""
         for root in (self.root, defaults_root()):

@@ -29,7 +29,9 @@ CONTENT = (
 """What a project folder starts with, out of the packaged defaults. Explicit: a checkout's own bundles and runs stay where they are."""
 WRITTEN: dict[str, str] = {
     MARKER: "# Marks this folder as a tradinggroup project.\n",
-    ".gitignore": "/data/*\n!/data/README.md\n!/data/demo/\n/backtests/runs/\n/backtests/recordings.sqlite*\n/backtests/lessons/\n/backtests/chunks/\n",
+    ".gitignore": (
+        "/data/*\n!/data/README.md\n!/data/demo/\n/backtests/runs/\n/backtests/recordings.sqlite*\n/backtests/lessons/\n/backtests/chunks/\n"
+    ),
 }
 NEXT = "tradinggroup backtest backtests/demo.toml"
 

@@ -5,18 +5,20 @@ store that can't be read or written costs time only. Memory comes first: a run r
 work for, and writes once, at its end.
 
 Ranking never asks Chroma for neighbours, which it finds neither completely nor repeatably. Vectors are read with `get()`, as the
-bytes in the metadata: reading Chroma's own copy would build its index first, and that copy may be scaled. Chroma's copy is there
-for people who explore the chunks with Chroma itself.
+bytes in the metadata: Chroma's own copy may be scaled. That copy is there for people who explore the chunks with Chroma itself.
 
-Chroma does not stand two writing processes. So a store is opened and written behind a lock, which the system takes back from a
+Beside Chroma lies a small SQLite file. It lists what is there, because Chroma builds its index anew before it answers the first
+question; and it is the lock, because Chroma does not stand two writing processes. The system takes such a lock back from a
 process that dies.
 """
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import sqlite3
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,25 +48,31 @@ def text_key(text: str) -> str:
 
 
 class ChunkStore:
-    """The chunks of one embedder in folder `path`. Used from one thread at a time; any number of processes."""
+    """The chunks of one embedder in folder `path`. Any number of processes may use it."""
 
     def __init__(self, path: Path, *, embedder: str) -> None:
         """Nothing is opened or made before the first look-up or write."""
         self._path = path
         self._embedder = embedder
+        self._name = collection_name(embedder)
         self._client: ClientAPI | None = None
         self._collection: Collection | None = None
-        self._is_usable = True
         self._noted: dict[str, tuple[str, Row]] = {}
+        self._found_keys: frozenset[str] | None = None
+        self._reading = threading.Lock()
 
     def get(self, keys: Sequence[str]) -> dict[str, Row]:
         """The vectors that are kept, by the keys of their texts; nothing where the store can't be used."""
-        if not keys or not self._open(only_existing=True) or self._collection is None:
-            return {}
         try:
-            found: Mapping[str, Any] = self._collection.get(ids=list(keys), include=["metadatas"])
+            with self._reading:
+                kept = [key for key in keys if key in self._keys_at_first()]
+                if not kept:
+                    return {}
+                if self._collection is None:
+                    with self._index():
+                        self._opened()
+                found: Mapping[str, Any] = self._opened().get(ids=kept, include=["metadatas"])
         except Exception:  # Chroma's errors have no common base, and what is not found here is made again
-            self._is_usable = False
             return {}
         return {key: _row(metadata["vector"]) for key, metadata in zip(found["ids"], found["metadatas"], strict=True)}
 
@@ -75,67 +83,74 @@ class ChunkStore:
 
     def close(self) -> None:
         """Write what was noted and is not there yet, and release the files. Closing twice is fine."""
-        try:
-            if self._noted and self._is_usable and self._open(only_existing=False):
+        with contextlib.suppress(Exception):  # as in `get`: a full disk costs the next run some time
+            if self._noted:
                 self._write_noted()
-        except Exception:  # as in `get`: a full disk costs the next run some time
-            self._is_usable = False
-        finally:
-            self._noted.clear()
-            if self._client is not None:
-                self._client.close()  # type: ignore[attr-defined]  # of the concrete client, not of the interface
-                self._client = self._collection = None
-                _blank_index_files(self._path)
+        self._noted.clear()
+        if self._client is not None:
+            self._client.close()  # type: ignore[attr-defined]  # of the concrete client, not of the interface
+            self._client = self._collection = None
+            _blank_index_files(self._path)
+
+    @property
+    def _chroma_file(self) -> Path:
+        return self._path / "chroma.sqlite3"
 
     def _write_noted(self) -> None:
-        with self._lock():
-            assert self._collection is not None
-            there = set(self._collection.get(ids=list(self._noted), include=[])["ids"])
-            entries = [(key, *entry) for key, entry in self._noted.items() if key not in there]
+        with self._index() as index:
+            kept = self._kept(index)
+            entries = [(key, *entry) for key, entry in self._noted.items() if key not in kept]
             for start in range(0, len(entries), BATCH_SIZE):
                 keys, texts, rows = zip(*entries[start : start + BATCH_SIZE], strict=True)
-                metadatas: Any = [{"vector": base64.b64encode(row.tobytes()).decode(), "words": len(text.split())}
-                                  for text, row in zip(texts, rows, strict=True)]  # fmt: skip
-                self._collection.upsert(ids=list(keys), documents=list(texts), embeddings=np.stack(rows), metadatas=metadatas)
+                metadatas: Any = [_metadata(text, row) for text, row in zip(texts, rows, strict=True)]
+                self._opened().upsert(ids=list(keys), documents=list(texts), embeddings=np.stack(rows), metadatas=metadatas)
+            index.executemany("INSERT OR IGNORE INTO kept VALUES (?, ?)", [(self._name, key) for key, *_ in entries])
 
-    def _open(self, *, only_existing: bool) -> bool:
-        """Whether the store is open. It is not made for a look-up: an empty one has nothing to give."""
-        if self._collection is not None or not self._is_usable:
-            return self._is_usable
-        if only_existing and not (self._path / "chroma.sqlite3").is_file():
-            return False
-        import chromadb
-        from chromadb.config import Settings
+    def _keys_at_first(self) -> frozenset[str]:
+        """What was there at the first look-up. A store that does not exist is not made for a look-up."""
+        if self._found_keys is None:
+            self._found_keys = frozenset()
+            if self._chroma_file.is_file():
+                with self._index() as index:
+                    self._found_keys = self._kept(index)
+        return self._found_keys
 
-        try:
-            with self._lock():
-                self._client = chromadb.PersistentClient(str(self._path), settings=Settings(anonymized_telemetry=False))
-                # No embedding function: the default one downloads a model at the first write.
-                self._collection = self._client.get_or_create_collection(
-                    collection_name(self._embedder),
-                    embedding_function=None,
-                    metadata={"hnsw:space": "l2", "hnsw:sync_threshold": NEVER_SYNCED, "embedder": self._embedder},
-                )
-        except Exception:  # as in `get`
-            self._is_usable = False
-        return self._is_usable
+    def _kept(self, index: sqlite3.Connection) -> frozenset[str]:
+        if not self._chroma_file.is_file():
+            return frozenset()
+        return frozenset(key for (key,) in index.execute("SELECT key FROM kept WHERE collection = ?", (self._name,)))
+
+    def _opened(self) -> Collection:
+        """The collection; the caller holds the lock where it is not open yet."""
+        if self._collection is None:
+            import chromadb
+            from chromadb.config import Settings
+
+            self._client = chromadb.PersistentClient(str(self._path), settings=Settings(anonymized_telemetry=False))
+            metadata = {"hnsw:space": "l2", "hnsw:sync_threshold": NEVER_SYNCED, "embedder": self._embedder}
+            # No embedding function: the default one downloads a model at the first write.
+            self._collection = self._client.get_or_create_collection(self._name, embedding_function=None, metadata=metadata)
+        return self._collection
 
     @contextmanager
-    def _lock(self) -> Iterator[None]:
-        """One process at a time. SQLite's lock, since it is the same on every system and ends with its process."""
+    def _index(self) -> Iterator[sqlite3.Connection]:
+        """The list of what is there; other processes wait until the end of the block."""
         self._path.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(self._path / "lock.sqlite", timeout=LOCK_SECONDS, isolation_level=None)
-        try:
+        with contextlib.closing(sqlite3.connect(self._path / "index.sqlite", timeout=LOCK_SECONDS, isolation_level=None)) as connection:
             connection.execute("BEGIN EXCLUSIVE")
-            yield
-        finally:
-            connection.close()
+            connection.execute("CREATE TABLE IF NOT EXISTS kept (collection TEXT, key TEXT, PRIMARY KEY (collection, key)) WITHOUT ROWID")
+            yield connection
+            connection.execute("COMMIT")
 
 
 def collection_name(embedder: str) -> str:
     """The collection of an embedder's chunks: its name as far as Chroma takes it, and a hash of the whole."""
     readable = "".join(character if character.isascii() and character.isalnum() else "-" for character in embedder)[:40]
     return f"chunks-{readable}-{text_key(embedder)[:8]}"
+
+
+def _metadata(text: str, row: Row) -> dict[str, str | int]:
+    return {"vector": base64.b64encode(row.astype("<f4").tobytes()).decode(), "words": len(text.split())}
 
 
 def _row(encoded: str) -> Row:

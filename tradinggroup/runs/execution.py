@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tradinggroup.backtest.market import SymbolMarket, market_of
@@ -18,6 +19,9 @@ from tradinggroup.models.gateway import CallsMode, Gateway
 from tradinggroup.models.loop import LoopThread
 from tradinggroup.models.recordings import RecordingStore
 from tradinggroup.models.registry import make_model
+from tradinggroup.retrieval.chunk_store import ChunkStore
+from tradinggroup.retrieval.kept_embedder import VectorSources
+from tradinggroup.retrieval.registry import Retrieval, make_retrieval
 from tradinggroup.runs.agents_job import run_agents
 from tradinggroup.runs.folder import RunFolder
 from tradinggroup.runs.header import end_header
@@ -38,6 +42,8 @@ class Execution:
     shared_store: RecordingStore | None
     mode: CallsMode
     progress: Progress
+    chunks_folder: Path | None = None
+    """Where chunks and vectors are kept across runs; without it nothing is read from other runs or left for them."""
 
     def run(self) -> RunFolder:
         """Run to the end and return the folder.
@@ -45,11 +51,12 @@ class Execution:
         Raises what ended the run early, after the folder was closed with the status that says so.
         """
         markets, gateway = markets_of(self.inputs), self._gateway()
+        retrieval = self._retrieval(gateway)
         # Rows whose recordings a kill has lost could not come out the same again: another answer would be given.
         self.writer.write_after(self.run_store.flush)
         try:
-            with LoopThread() as loop, self._closing(gateway, loop):
-                self._run_agents(markets, gateway, loop)
+            with LoopThread() as loop, self._closing(gateway, retrieval, loop):
+                self._run_agents(markets, gateway, retrieval, loop)
             return self._finish_whole(markets, gateway)
         except BaseException as error:
             self._finish(_status_of(error), self._partial_figures(gateway))
@@ -65,15 +72,33 @@ class Execution:
             settings=settings,
         )
 
-    def _run_agents(self, markets: Mapping[str, SymbolMarket], gateway: Gateway, loop: LoopThread) -> None:
+    def _retrieval(self, gateway: Gateway) -> Retrieval:
+        settings = self.inputs.experiment.retrieval
+        chunk_store = ChunkStore(self.chunks_folder, embedder=settings.embedder) if self.chunks_folder is not None else None
+        return make_retrieval(
+            settings,
+            model=gateway,
+            models=self.inputs.experiment.models,
+            sources=VectorSources(self.run_store, chunk_store, self.mode),
+        )
+
+    def _run_agents(self, markets: Mapping[str, SymbolMarket], gateway: Gateway, retrieval: Retrieval, loop: LoopThread) -> None:
         if self.inputs.experiment.agents_enabled:
-            run_agents(self.inputs, markets=markets, model=gateway, loop=loop, sink=self.writer, progress=self.progress)
+            run_agents(
+                self.inputs,
+                markets=markets,
+                model=gateway,
+                loop=loop,
+                sink=self.writer,
+                progress=self.progress,
+                retrieval=retrieval.parts,
+            )
             return
         for symbol in markets:
             self.writer.symbol_done(symbol)
 
     @contextlib.contextmanager
-    def _closing(self, gateway: Gateway, loop: LoopThread) -> Iterator[None]:
+    def _closing(self, gateway: Gateway, retrieval: Retrieval, loop: LoopThread) -> Iterator[None]:
         """Afterwards the models' connections, the stores and the row files are closed: each, also where another can't be."""
         with contextlib.ExitStack() as closing:
             closing.callback(self.writer.close)
@@ -81,6 +106,7 @@ class Execution:
                 if store is not None:
                     closing.callback(store.close)
             closing.callback(lambda: loop.run(gateway.aclose()))
+            closing.callback(lambda: loop.run(retrieval.aclose()))
             yield
 
     def _finish_whole(self, markets: Mapping[str, SymbolMarket], gateway: Gateway) -> RunFolder:

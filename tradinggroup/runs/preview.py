@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -18,13 +19,15 @@ from tradinggroup.models.recordings import RecordingStore
 from tradinggroup.models.registry import check_model, is_local
 from tradinggroup.models.rules import RulesAnalyst
 from tradinggroup.project import Project
+from tradinggroup.retrieval.chunk_store import ChunkStore
+from tradinggroup.retrieval.kept_embedder import VectorSources
+from tradinggroup.retrieval.ports import RetrievalParts
+from tradinggroup.retrieval.registry import check_retrieval, make_retrieval
 from tradinggroup.runs.agents_job import decision_sessions, run_agents
 from tradinggroup.runs.execution import markets_of
 from tradinggroup.runs.inputs import RunInputs, inputs_of_project, open_bundle, profile_of
 from tradinggroup.runs.progress import NoProgress
-
-CALLS_WITHOUT_NEWS = 3
-"""Forecast, style, decision; the two filing summaries are made once a filing and hardly count."""
+from tradinggroup.settings import RetrievalSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ def check_experiment(project: Project, resolved: ResolvedExperiment) -> list[Che
         ("risk profile", lambda: _profile_text(project, experiment.risk)),
         ("bundle", lambda: _bundle_text(project, resolved)),
         ("model", lambda: _model_text(project, resolved)),
+        ("retrieval", lambda: _retrieval_text(resolved.experiment.retrieval)),
     ]
     lines: list[CheckLine] = []
     for what, look in looks:
@@ -88,9 +92,22 @@ def render_prompts(project: Project, resolved: ResolvedExperiment, agent: str, s
     inputs = inputs_of_project(project, replace(resolved, experiment=shortened))
     markets = markets_of(inputs)
     model = _PreviewModel(project, wanted=(agent, session.isoformat()))
-    with LoopThread() as loop:
-        run_agents(inputs, markets=markets, model=model, loop=loop, sink=MemorySink(), progress=NoProgress())
+    with LoopThread() as loop, _kept_retrieval(project, inputs, model) as parts:
+        run_agents(inputs, markets=markets, model=model, loop=loop, sink=MemorySink(), progress=NoProgress(), retrieval=parts)
     return sorted(model.wanted_requests, key=lambda request: (request.purpose, request.position))
+
+
+@contextlib.contextmanager
+def _kept_retrieval(project: Project, inputs: RunInputs, model: ChatModel) -> Iterator[RetrievalParts]:
+    """The parts of retrieval. Vectors of a costly embedder come from the project's chunk store; no server is asked for more."""
+    settings = inputs.experiment.retrieval
+    store = ChunkStore(project.chunks_folder, embedder=settings.embedder)
+    sources = VectorSources(chunk_store=store, mode="replay")
+    parts = make_retrieval(settings, model=model, models=inputs.experiment.models, sources=sources).parts
+    try:
+        yield replace(parts, chunk_store=None)
+    finally:
+        store.close()
 
 
 def _check_decides(inputs: RunInputs, session: date) -> None:
@@ -153,12 +170,29 @@ def _model_text(project: Project, resolved: ResolvedExperiment) -> str:
     return ", ".join(f"{name} (no LLM)" if is_local(name) else name for name in names)
 
 
+def _retrieval_text(settings: RetrievalSettings) -> str:
+    check_retrieval(settings)
+    return f"embedder {settings.embedder}, sparse encoder {settings.sparse_encoder}, reranker {settings.reranker}"
+
+
+def _calls_without_news(inputs: RunInputs) -> int:
+    """Forecast, style, decision, and what a model is asked about their records; summaries of filings hardly count."""
+    without = inputs.experiment.without
+    agents = [agent for agent in ("forecasting", "style", "decision") if agent not in without]
+    is_told = "reflections" not in without and not is_local(inputs.model_of("reflection"))
+    return len(agents) + is_told * (1 + ("forecasting" in agents))
+
+
 def _calls_of_symbol(inputs: RunInputs, symbol: str, sessions: list[date]) -> int:
     calendar, k = inputs.bundle.calendar, inputs.experiment.agents.news_sentiment.k
+    without, each_session = inputs.experiment.without, _calls_without_news(inputs)
+    if "news_sentiment" in without:
+        return each_session * len(sessions)
     calls = 0
     for place, session in enumerate(sessions):
         previous = sessions[place - 1] if place else calendar.previous_session(session)
         view = inputs.bundle.view(calendar.close_at(session), derived_text=inputs.experiment.derived_text)
-        items = min(k, len(view.news(symbol, calendar.close_at(previous))))
-        calls += CALLS_WITHOUT_NEWS + (items + 1 if items else 0)
+        seen = len(view.news(symbol, calendar.close_at(previous)))
+        reranked = seen if inputs.experiment.retrieval.reranker == "llm" and "retrieval" not in without else 0
+        calls += each_session + reranked + (min(k, seen) + 1 if seen else 0)
     return calls

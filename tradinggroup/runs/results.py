@@ -18,6 +18,7 @@ from tradinggroup.backtest.market import SymbolMarket
 from tradinggroup.backtest.metrics import metrics_by_symbol
 from tradinggroup.models.gateway import CallStatistics
 from tradinggroup.models.registry import is_local
+from tradinggroup.retrieval.registry import is_served
 from tradinggroup.risk.costs import Commission
 from tradinggroup.runs.folder import RunFolder
 from tradinggroup.runs.forecast_figures import forecast_figures
@@ -43,7 +44,7 @@ def call_figures(inputs: RunInputs, statistics: CallStatistics) -> dict[str, Any
         }
         for agent, calls in statistics.by_agent.items()
     }
-    asks_server = not all(is_local(name) for name in inputs.models.values())
+    asks_server = is_served(inputs.experiment.retrieval.embedder) or not all(is_local(name) for name in inputs.models.values())
     return {
         "calls": {
             "total": statistics.total,
