@@ -222,7 +222,8 @@ def outcome_lines(decided: date, known: date, symbol: str, place: int) -> list[d
     missing = place == 2
     forecast = {
         **shared, "outcome_id": f"{symbol}-forecasting-{decided}", "kind": "forecast", "decision_session": decided.isoformat(),
-        "reason": "no_bar" if missing else None, "argmax_label": "up", "return_fraction": None if missing else -0.011,
+        "reason": "no_bar" if missing else None, "p_up": 0.58, "p_down": 0.15, "p_sideways": 0.27, "argmax_label": "up",
+        "is_fallback": False, "return_fraction": None if missing else -0.011, "fill_label": None if missing else "down",
         "true_label": None if missing else "down", "correct": None if missing else False, "p_true": None if missing else 0.15,
     }  # fmt: skip
     decision = {

@@ -219,6 +219,12 @@ class Run:
 
         return plot_run(self.folder, symbol=self._known(symbol))
 
+    def plot_forecasts(self, *, symbol: str | None = None) -> RunFigure:
+        """A matplotlib figure: calibration of the forecasts (of one `symbol` or all), and their skill over the base rate."""
+        from tradinggroup.runs.plot_forecasts import plot_forecasts
+
+        return plot_forecasts(self.folder, symbol=self._known(symbol))
+
     def __str__(self) -> str:
         return text_show(self.folder)
 
