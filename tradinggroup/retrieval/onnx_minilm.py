@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tradinggroup.errors import ErrorCode, UsageError
+from tradinggroup.errors import DataError, ErrorCode, UsageError
 from tradinggroup.retrieval.chunk_store import Row
 
 NAME = "onnx-minilm"
@@ -45,10 +45,20 @@ def check_files() -> None:
 
 
 def fetch_files() -> None:
-    """Download the model into Chroma's cache, checked by its hash, as Chroma would at its first use. Needs the network."""
+    """Download the model into Chroma's cache, checked by its hash, as Chroma would at its first use.
+
+    Raises DataError SOURCE_FAILED, for one where there is no network.
+    """
     from chromadb.utils.embedding_functions.onnx_mini_lm_l6_v2 import ONNXMiniLM_L6_V2
 
-    ONNXMiniLM_L6_V2()._download_model_if_not_exists()
+    try:
+        ONNXMiniLM_L6_V2()._download_model_if_not_exists()
+    except Exception as problem:  # network, disk or a wrong hash: errors of several libraries
+        raise DataError(
+            ErrorCode.SOURCE_FAILED,
+            f"the files of {MODEL_NAME} could not be fetched ({problem})",
+            remedy=f"Fetch them where there is a network, and copy them to {model_folder()}.",
+        ) from problem
 
 
 class OnnxMiniLm:
@@ -87,4 +97,7 @@ class OnnxMiniLm:
 
 
 if __name__ == "__main__":
-    fetch_files()
+    try:
+        fetch_files()
+    except DataError as error:
+        raise SystemExit(str(error)) from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from tradinggroup.errors import UsageError
 from tradinggroup.models.endpoint import Endpoint
 from tradinggroup.models.port import ChatModel
 from tradinggroup.retrieval import onnx_minilm
@@ -43,7 +44,11 @@ def check_retrieval(settings: RetrievalSettings) -> None:
     if settings.embedder == onnx_minilm.NAME:
         onnx_minilm.check_files()
     elif is_served(settings.embedder):
-        Endpoint.from_environment()
+        try:
+            Endpoint.from_environment()
+        except UsageError as error:
+            remedy = f"{error.remedy.partition(', or use --model')[0].rstrip('.')}, or set retrieval.embedder=hashing, which needs none."
+            raise UsageError(error.code, error.text, remedy=remedy) from None
 
 
 def make_retrieval(
