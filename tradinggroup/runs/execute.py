@@ -62,6 +62,7 @@ def run_experiment(project: Project, resolved: ResolvedExperiment, options: RunO
         arguments=options.arguments,
         bundle=inputs.bundle,
         models=inputs.models,
+        cards={agent: card.hash for agent, card in inputs.cards.items()},
         sessions=inputs.bundle.calendar.sessions(inputs.experiment.start, inputs.experiment.end),
         calls_mode=options.calls,
         project_root=project.root,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import platform
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -73,6 +73,8 @@ class RunStart:
     """The server's address where a model is asked over the network."""
     variant: str | None = None
     """Which of an experiment's variants this is."""
+    cards: Mapping[str, str] = field(default_factory=dict)
+    """Hash of each agent's card; the folder keeps the cards themselves."""
 
 
 def start_header(start: RunStart) -> dict[str, Any]:
@@ -99,6 +101,7 @@ def start_header(start: RunStart) -> dict[str, Any]:
             "levels_unsafe": start.bundle.levels_unsafe,
         },
         "models": dict(start.models),
+        "cards": dict(start.cards),
         "base_url": address_without_secrets(start.base_url) if start.base_url else None,
         "calls_mode": start.calls_mode,
         "seed": experiment.seed,
