@@ -33,22 +33,26 @@ def verify_run(project: Project, run: RunFolder, progress: Progress | None = Non
         )
     _refuse_changed_inputs(run)
     inputs = inputs_of_run(project, run)
-    with tempfile.TemporaryDirectory(prefix="tradinggroup-verify-") as folder, refuse_network():
-        header = {**run.header, "status": "running", "finished_at": None}
-        writer = RunWriter.create(
+    header = {**run.header, "status": "running", "finished_at": None}
+    with (
+        RecordingStore.open(run.recordings, readonly=True) as store,
+        tempfile.TemporaryDirectory(prefix="tradinggroup-verify-") as folder,
+        RunWriter.create(
             Path(folder),
             experiment=inputs.experiment.name,
             identity=run.run_id.encode(),
             started_at=utc_now(),
             symbols=inputs.experiment.symbols,
             sources=inputs.sources,
-        )
+        ) as writer,
+        refuse_network(),
+    ):
         writer.write_header(header)
         again = Execution(
             inputs=inputs,
             writer=writer,
             header=header,
-            run_store=RecordingStore.open(run.recordings, readonly=True),
+            run_store=store,
             shared_store=None,
             mode="replay",
             progress=progress or NoProgress(),
