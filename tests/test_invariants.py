@@ -19,10 +19,10 @@ from tradinggroup.backtest.sink import RowKind
 from tradinggroup.clock import parse_utc
 from tradinggroup.data.bundle import Bundle
 from tradinggroup.data.view import View
-from tradinggroup.models.answers import Decision, Forecast, NewsScore, ReportSummary, StyleChoice
-from tradinggroup.models.port import ModelReply, ModelRequest
+from tradinggroup.models.answers import Decision, ExperienceSummary, Forecast, NewsScore, ReportSummary, StyleChoice
+from tradinggroup.models.port import Failure, FailureKind, ModelReply, ModelRequest
 from tradinggroup.models.rules import RulesAnalyst
-from tradinggroup.settings import AgentSettings, ForecastSettings
+from tradinggroup.settings import AgentSettings, ForecastSettings, ReflectionSettings
 
 UP_TO_THE_CLOCK = (RowKind.DECISION, RowKind.OUTCOME, RowKind.REFLECTION, RowKind.EQUITY)
 
@@ -61,8 +61,9 @@ def test_no_record_newer_than_the_clock_reaches_a_prompt() -> None:
     assert quoted > 300
 
 
-def test_every_decision_line_is_as_old_as_its_clock() -> None:
-    lines = run_desk(demo_bundle(), start=date(2023, 1, 3), end=date(2023, 6, 30)).rows[RowKind.DECISION]
+@pytest.mark.parametrize("placebo", [(), ("news", "filings", "reflections")], ids=["true", "placebo"])
+def test_every_decision_line_is_as_old_as_its_clock(placebo: tuple[str, ...]) -> None:
+    lines = run_desk(demo_bundle(), start=date(2023, 1, 3), end=date(2023, 6, 30), placebo=placebo).rows[RowKind.DECISION]
     assert len(lines) > 300
     for line in lines:
         assert parse_utc(line["newest_known_at"]) <= parse_utc(line["as_of"])
@@ -73,12 +74,12 @@ def test_every_decision_line_is_as_old_as_its_clock() -> None:
 # -- 2. The future can be replaced without changing the past ----------------------------------------------------------
 
 
-def assert_same_past(bundle: Bundle, folder: Path, *, start: date, clock: date, end: date) -> None:
+def assert_same_past(bundle: Bundle, folder: Path, *, start: date, clock: date, end: date, **settings: Any) -> None:
     """Every line up to `clock` is the same bytes on `bundle` and on its copy with a poisoned future."""
     honest = KeepingRules()
     cheated = KeepingRules()
-    before = run_desk(bundle, start=start, end=end, model=honest)
-    after = run_desk(poisoned(bundle, after=clock, folder=folder), start=start, end=end, model=cheated)
+    before = run_desk(bundle, start=start, end=end, model=honest, **settings)
+    after = run_desk(poisoned(bundle, after=clock, folder=folder), start=start, end=end, model=cheated, **settings)
     for kind in UP_TO_THE_CLOCK:
         assert before.file(kind, through=clock) == after.file(kind, through=clock), kind
         assert before.file(kind, through=clock)
@@ -94,6 +95,22 @@ def _prompts(model: KeepingRules, clock: date) -> list[str]:
 def test_a_poisoned_future_changes_nothing_before_it_on_the_demo(tmp_path: Path, clock: date) -> None:
     """As traded: a 7:1 split and a dividend are inserted after the clock, and every adjusted close is recomputed."""
     assert_same_past(demo_bundle(), tmp_path / "demo", start=date(2023, 2, 1), clock=clock, end=date(2023, 7, 14))
+
+
+PLACEBO = ("news", "filings", "reflections")
+
+
+def test_a_poisoned_future_changes_nothing_before_it_under_placebo(tmp_path: Path) -> None:
+    """Donors and permutations are drawn from what was known by the clock, whatever comes after."""
+    span = {"start": date(2023, 2, 1), "clock": date(2023, 3, 15), "end": date(2023, 4, 14)}
+    assert_same_past(demo_bundle(), tmp_path / "demo", **span, placebo=PLACEBO)
+
+
+@pytest.mark.parametrize("off", [("retrieval", "style"), ("risk", "reflections", "forecasting")], ids=" ".join)
+def test_a_poisoned_future_changes_nothing_before_it_without_a_part(tmp_path: Path, off: tuple[str, ...]) -> None:
+    span = {"start": date(2023, 2, 1), "clock": date(2023, 2, 24), "end": date(2023, 3, 10)}
+    settings = {"without": off, "reflection": ReflectionSettings(case_ranking="similarity")}
+    assert_same_past(demo_bundle(), tmp_path / "demo", **span, **settings)
 
 
 def test_a_poisoned_future_changes_nothing_before_it_on_real_data(shared_data: Path, tmp_path: Path) -> None:
@@ -139,13 +156,9 @@ def test_serial_and_concurrent_runs_are_identical() -> None:
 
 def test_answers_that_return_in_another_order_change_nothing() -> None:
     """Delays depend on the request's content, so calls overtake each other in every way."""
-
-    def delay(request: ModelRequest) -> float:
-        return int(request.key[-2:], 16) / 255 * 0.004
-
     window = {"start": date(2023, 5, 1), "end": date(2023, 5, 31)}
     plain = run_desk(demo_bundle(), model=FunctionModel(answer_by_content), schedule="serial", **window)
-    mixed = run_desk(demo_bundle(), model=FunctionModel(answer_by_content, delay_seconds=delay), **window)
+    mixed = run_desk(demo_bundle(), model=FunctionModel(answer_by_content, delay_seconds=late_by_content), **window)
     assert all_files(plain) == all_files(mixed)
     assert plain.rows[RowKind.FILL], "the answers must trade, or there is nothing to compare"
 
@@ -160,9 +173,47 @@ def answer_by_content(request: ModelRequest) -> Any:
         return ReportSummary(indicators=[], guidance="", risks=[], opportunities=[], summary=f"drawn {digest[1]}")
     if request.schema is Forecast:
         return Forecast(p_up=share, p_down=(1 - share) / 2, p_sideways=(1 - share) / 2, reasoning="drawn")
+    if request.schema is ExperienceSummary:
+        return ExperienceSummary(summary=f"Drawn {digest[1]}: fade breakouts.")
     if request.schema is StyleChoice:
         return StyleChoice(style=("aggressive", "balanced", "conservative")[digest[2] % 3], confidence=share, reasoning="drawn")
     return Decision(action=("buy", "hold", "sell")[digest[3] % 3], confidence=share, reasoning="drawn")
+
+
+def late_by_content(request: ModelRequest) -> float:
+    """Seconds that depend on the request's content, so that calls overtake each other in every way."""
+    return int(request.key[-2:], 16) / 255 * 0.004
+
+
+@pytest.mark.parametrize("placebo", [(), PLACEBO], ids=["true", "placebo"])
+def test_lessons_told_by_a_model_are_the_same_serial_and_concurrent(placebo: tuple[str, ...]) -> None:
+    """Summaries of the research half are asked ahead of the account, those of the trading half in step; one call a set of cases."""
+    plain, mixed = FunctionModel(answer_by_content), FunctionModel(answer_by_content, delay_seconds=late_by_content)
+    window = {"start": date(2023, 5, 1), "end": date(2023, 6, 2), "model": "openai:double", "placebo": placebo}
+    serial = run_desk(demo_bundle(), asked=plain, schedule="serial", **window)
+    ahead = run_desk(demo_bundle(), asked=mixed, **window)
+    assert all_files(serial) == all_files(ahead)
+    asked = [sorted(request.key for request in double.of("reflection")) for double in (plain, mixed)]
+    assert asked[0] == asked[1]
+    told = [row for row in serial.rows[RowKind.REFLECTION] if row["agent"] != "style_selection"]
+    assert len(asked[0]) == len(told) > 80
+    assert {row["author"] for row in told} == {"model"}
+    shown = {(r.session, r.symbol, r.agent): r.messages[-1].content for r in plain.requests}
+    for row in told:
+        prompt = shown.get((row["session"], row["symbol"], row["agent"]))
+        assert prompt is None or f"<quoted>{row['text']}</quoted>" in prompt
+
+
+def test_a_failed_summary_is_a_counted_failure_and_the_template_stands_in() -> None:
+    def answer(request: ModelRequest) -> Any:
+        return Failure(FailureKind.NOT_JSON, "no object") if request.schema is ExperienceSummary else answer_by_content(request)
+
+    double = FunctionModel(answer)
+    sink = run_desk(demo_bundle(), start=date(2023, 5, 1), end=date(2023, 5, 19), model="openai:double", asked=double)
+    told = [row for row in sink.rows[RowKind.REFLECTION] if row["agent"] != "style_selection"]
+    assert {row["author"] for row in told} == {"fallback"}
+    assert all(row["text"].startswith("Own record") for row in told)
+    assert len(double.of("reflection")) == len(told)
 
 
 # -- 7. A lesson is never visible before its outcome, and a visible lesson changes a later prompt -----------------------
@@ -175,7 +226,14 @@ def with_reflections() -> tuple[LineSink, KeepingRules]:
 
 
 def test_a_lesson_is_never_older_than_its_outcomes_nor_used_before_it_is_known(with_reflections: tuple[LineSink, KeepingRules]) -> None:
-    sink, _ = with_reflections
+    assert_lessons_are_of_their_time(with_reflections[0])
+
+
+def test_a_placebo_lesson_is_never_older_than_its_outcomes_either() -> None:
+    assert_lessons_are_of_their_time(run_desk(demo_bundle(), start=date(2023, 1, 3), end=date(2023, 3, 31), placebo=PLACEBO))
+
+
+def assert_lessons_are_of_their_time(sink: LineSink) -> None:
     outcomes = {row["outcome_id"]: row for row in sink.rows[RowKind.OUTCOME]}
     lessons = {row["lesson_id"]: row for row in sink.rows[RowKind.REFLECTION]}
     assert len(lessons) > 300

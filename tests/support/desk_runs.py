@@ -65,8 +65,12 @@ def inputs_for(bundle: Bundle, *, start: date, end: date, **settings: Any) -> Ru
     )
 
 
-def run_desk(bundle: Bundle, *, start: date, end: date, model: ChatModel | None = None, **settings: Any) -> LineSink:
-    """Run the agents over `bundle` in memory."""
+def run_desk(
+    bundle: Bundle, *, start: date, end: date, model: ChatModel | str | None = None, asked: ChatModel | None = None, **settings: Any
+) -> LineSink:
+    """Run the agents over `bundle` in memory. A `model` that is a name is the experiment's setting; `asked` then answers for it."""
+    if isinstance(model, str):
+        settings, model = {**settings, "model": model}, asked
     inputs, sink = inputs_for(bundle, start=start, end=end, **settings), LineSink()
     with LoopThread() as loop:
         run_agents(inputs, markets=markets_of(inputs), model=model or RulesAnalyst(), loop=loop, sink=sink, progress=NoProgress())
