@@ -141,6 +141,9 @@ class ClockStrategy(bt.Strategy):
 
     params = (("events", None),)
 
+    def _notify(self, qorders: Any = (), qtrades: Any = ()) -> None:
+        """Skip what backtrader tells a strategy at each bar: the engine reads orders and cash itself."""
+
     def next(self) -> None:
         """Called by backtrader once a bar is complete."""
         shares = self.p.events.at_close(self.broker)

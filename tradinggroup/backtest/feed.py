@@ -33,6 +33,12 @@ class BarFeed(bt.feed.DataBase):
         columns = (market.open_usd, market.high_usd, market.low_usd, market.close_usd, market.volume_shares)
         self._bars = zip(days, *(column.tolist() for column in columns), strict=True)
 
+    def _tick_nullify(self) -> None:
+        """Keep no copy of the bar for orders inside it: without one the broker reads the bar, which costs a tenth less time."""
+
+    def _tick_fill(self, force: bool = False) -> None:  # noqa: FBT001 (backtrader's signature)
+        """Likewise."""
+
     def _load(self) -> bool:
         bar = next(self._bars, None)
         if bar is None:
