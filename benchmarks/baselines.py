@@ -44,10 +44,14 @@ FROM_THE_START = ["buy_and_hold", *(name for name in RULES if name != "momentum"
 LIMIT, AIM = 1.2, 1.0
 
 
-def prepare(folder: Path, symbols: list[str]) -> Path:
-    """The bundle of all shares that reach back as far as their listing."""
-    bundle = import_folder(DATA, name="long", bundles_folder=folder, symbols=symbols, basis=PriceBasis.SPLIT_ADJUSTED)
-    return bundle.folder
+def prepare(folder: str, symbols: list[str]) -> tuple[str, float]:
+    """The bundle of `symbols`, and the peak MB of making it."""
+    bundle = import_folder(DATA, name="long", bundles_folder=Path(folder), symbols=symbols, basis=PriceBasis.SPLIT_ADJUSTED)
+    return str(bundle.folder), peak_megabytes()
+
+
+def peak_megabytes() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def measure(task: tuple[str, str]) -> tuple[float, float, int, int, float]:
@@ -65,7 +69,7 @@ def measure(task: tuple[str, str]) -> tuple[float, float, int, int, float]:
             seconds[1] += timed(lambda frame=frame: empty_run(frame))
         runs += len(names)
         bars += len(names) * len(window.bar_positions)
-    return seconds[0], seconds[1], runs, bars, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return seconds[0], seconds[1], runs, bars, peak_megabytes()
 
 
 def ours(bundle: Bundle, symbol: str, names: list[str], window: SymbolMarket) -> None:
@@ -118,19 +122,22 @@ def main() -> int:
     known = sorted(path.stem for path in (DATA / "prices").glob("*.csv") if path.stem not in OTHER_SPANS)
     symbols = options.symbols.split(",") if options.symbols else known
     with tempfile.TemporaryDirectory() as folder:
-        place = str(prepare(Path(folder), symbols))
+        spawn = get_context("spawn")
+        with ProcessPoolExecutor(1, mp_context=spawn) as pool:
+            place, import_peak = pool.submit(prepare, folder, symbols).result()
         start = time.perf_counter()
-        with ProcessPoolExecutor(options.processes, mp_context=get_context("spawn")) as pool:
+        with ProcessPoolExecutor(options.processes, mp_context=spawn) as pool:
             found = list(pool.map(measure, [(place, symbol) for symbol in symbols]))
         wall = time.perf_counter() - start
     mine, empty = sum(each[0] for each in found), sum(each[1] for each in found)
     runs, bars = sum(each[2] for each in found), sum(each[3] for each in found)
-    peak = options.processes * max(each[4] for each in found) + resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = options.processes * max(each[4] for each in found) + peak_megabytes()
     print(f"{len(symbols)} shares, {START}..{END}, {len(RULES) + 1} baselines: {runs} runs, {bars:,} bars, {wall:.0f} s for both sides")
     print(f"ours     {mine:7.1f} s of one core   {1e6 * mine / bars:5.1f} us a bar")
     print(f"empty    {empty:7.1f} s of one core   {1e6 * empty / bars:5.1f} us a bar   PandasData, no strategy")
     print(f"ratio    {mine / empty:7.2f}   (limit {LIMIT}, aim below {AIM:g})")
-    print(f"memory   {peak:7.0f} MB in all processes at their peaks (limit 1000)")
+    print(f"memory   {peak:7.0f} MB, the peaks of all {options.processes + 1} processes added (limit 1000)")
+    print(f"         {import_peak:7.0f} MB for the import before")
     return 0 if mine / empty <= LIMIT and peak < 1000 else 1
 
 
