@@ -41,7 +41,7 @@ WRONG_LINES = [
     (["config", "show", "study", "--symbols", "A", "--symbols", "A"], "SETTING_INVALID: symbols names A twice, origin=--symbols."),
     (["config", "show", "study", "--cash", "lots"], "SETTING_INVALID: cash_usd=lots must be a valid number, origin=--cash."),
     (["config", "show", "study", "--start", "2024-05-01"], "(--start) is after end=2024-04-12 (backtests/study.toml)."),
-    (["config", "show", "study", "--without", "news"], "SETTING_INVALID: without=news must be one of reflections, risk, style, retrieval, "),
+    (["config", "show", "study", "--without", "news"], "SETTING_INVALID: without=news must be one of reflections, risk, style, "),
     (["config", "show", "study", "--set", "k=1"], "SETTING_UNKNOWN: no setting k, origin=--set. Did you mean agents.news_sentiment.k?"),
     (["config", "show", "study", "--set", "fill=next_close"], "NOT_BUILT_YET: fill=next_close, origin=--set"),
     (["agents", "show", "decisio"], "CARD_INVALID: no agent decisio. Did you mean decision?"),
