@@ -16,6 +16,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tradinggroup.cli import init
+
 CONTENT = ("agents", "risk", "backtests", "data", "notebooks")
 DEFAULTS = "tradinggroup/_defaults/"
 
@@ -102,15 +104,13 @@ def test_the_wheel_holds_the_default_content(repository: Path, wheel: Path) -> N
         packaged = {name.removeprefix(DEFAULTS): archive.read(name) for name in names if name.startswith(DEFAULTS)}
         (metadata,) = (archive.read(name).decode("utf-8") for name in names if name.endswith(".dist-info/METADATA"))
         (entries,) = (archive.read(name).decode("utf-8") for name in names if name.endswith(".dist-info/entry_points.txt"))
-    patterns = ("agents/*.md", "risk/*", "backtests/*.toml", "backtests/README.md", "data/README.md", "data/demo/*", "notebooks/*.ipynb")
-    expected = {path.relative_to(repository).as_posix(): path.read_bytes() for pattern in patterns for path in repository.glob(pattern)}
-    assert {name: packaged[name] for name in expected} == expected
-    assert set(packaged) - set(expected) == {"notebooks/README.md"}
+    wanted = {path.relative_to(repository).as_posix(): path.read_bytes() for pattern in init.CONTENT for path in repository.glob(pattern)}
+    assert wanted.keys() >= {"agents/decision.md", "risk/default.toml", "backtests/demo.toml", "data/demo/prices.parquet"}
+    assert {name: packaged[name] for name in wanted} == wanted
     assert "tradinggroup/py.typed" in names
     assert {PurePosixPath(name).parts[0] for name in names if ".dist-info/" not in name} == {"tradinggroup"}
-    assert not [
-        name for name in names if re.search(r"(^|/)(tests|runs|lessons|__pycache__|shared)/|\.sqlite", name) and "/runs/" not in name
-    ]
+    strange = re.compile(r"(^|/)(tests|shared|__pycache__)/|_defaults/backtests/.*/|\.sqlite")
+    assert not [name for name in names if strange.search(name)]
     assert not [name for name in packaged if name.endswith(".py")]
     assert "License-Expression: GPL-3.0-or-later" in metadata
     assert "tradinggroup = tradinggroup.cli.main:main" in entries
