@@ -69,9 +69,10 @@ def build_request(
     )
 
 
-def asker(context: AgentContext, agent: str, session: date) -> Asker:
+def asker(context: AgentContext, agent: str, session: date, *, purpose: str = "rerank") -> Asker:
     """Who asks, where retrieval asks a model for `agent`."""
-    return Asker(agent=agent, symbol=context.symbol, session=session.isoformat(), model=context.cards[agent].model or context.model_name)
+    model = context.cards[agent].model or context.model_name
+    return Asker(agent=agent, symbol=context.symbol, session=session.isoformat(), model=model, purpose=purpose)
 
 
 async def ask(context: AgentContext, **request: Any) -> ModelReply:

@@ -98,7 +98,8 @@ async def find_passages(context: AgentContext, filing: Filing, *, session: date)
         return first_chunks(filing.sections, QUERIES, settings)
     index = await index_filing(filing.sections, parts=context.retrieval, settings=settings)
     queries = QUERIES if settings.queries == "set" else SINGLE_QUERY
-    return await search(index, queries, parts=context.retrieval, settings=settings, asker=asker(context, AGENT, session))
+    who = asker(context, AGENT, session, purpose=f"rerank {filing.form}")
+    return await search(index, queries, parts=context.retrieval, settings=settings, asker=who)
 
 
 def _prompt_text(summary: ReportSummary | None) -> str:

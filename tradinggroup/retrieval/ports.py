@@ -29,6 +29,8 @@ class Asker:
     symbol: str
     session: str
     model: str
+    purpose: str = "rerank"
+    """Which of the agent's questions these are."""
 
 
 class Embedder(Protocol):

@@ -35,7 +35,6 @@ _BIAS, _PER_FACTOR, _PER_FIGURE = -1.2, 0.45, 0.35
 """Ours: no factor gives 0.23, three give 0.54, three with two figures 0.70."""
 _MOST_FACTORS, _MOST_FIGURES = 8, 4
 
-PURPOSE = "rerank"
 UNREADABLE = 0.5
 """Probability of a text about which the model said neither yes nor no (ours); the call counts as failed."""
 
@@ -84,7 +83,7 @@ def _request(text: str, question: str, asker: Asker, position: int) -> ModelRequ
         parameters={"temperature": 0.0},
         evidence={"p_yes": _probability(text)},
         agent=asker.agent,
-        purpose=PURPOSE,
+        purpose=asker.purpose,
         symbol=asker.symbol,
         session=asker.session,
         position=position,
