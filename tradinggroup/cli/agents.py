@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from tradinggroup.cli.framework import add, new_group
 from tradinggroup.cli.options import ExperimentArgument, JsonOption, Overrides, setting_options
-from tradinggroup.cli.output import emit_json, needed_day, project_of, table
+from tradinggroup.cli.output import emit_json, needed_day, only_json_on_stdout, project_of, table
 from tradinggroup.errors import ErrorCode, UsageError
 
 if TYPE_CHECKING:
     from tradinggroup.agents.card import Card
     from tradinggroup.models.port import ModelRequest
     from tradinggroup.project import Project
+    from tradinggroup.runs.trial import Trial
 
 AgentArgument = Annotated[str, typer.Argument(metavar="AGENT", help="An agent, as in `agents list`.")]
 Session = Annotated[str, typer.Option("--session", metavar="SESSION", help="The decision's session: YYYY-MM-DD.")]
 Symbol = Annotated[str, typer.Option("--symbol", metavar="SYMBOL", help="One symbol of the experiment.")]
+Samples = Annotated[int, typer.Option("--samples", metavar="N", min=1, help="How often each prompt is sent.")]
+Calls = Annotated[
+    Literal["record", "replay", "refresh"],
+    typer.Option("--calls", help="Recorded, else live (record); recorded only (replay); always live (refresh)."),
+]
+
+UNREADABLE, PROVIDER_FAILED = 1, 5
+"""Exit codes where no sample was answered."""
 
 group = new_group("The agents' cards and prompts.")
 
@@ -89,6 +99,55 @@ def render(
         print("\n\n".join(_text(request) for request in requests) or f"{agent} asks no model on that session")
 
 
+@setting_options
+def try_prompt(
+    context: typer.Context,
+    agent: AgentArgument,
+    experiment: ExperimentArgument,
+    *,
+    session: Session,
+    symbol: Symbol,
+    samples: Samples = 1,
+    calls: Calls = "record",
+    overrides: Overrides,
+    as_json: JsonOption = False,
+) -> None:
+    """Send an agent's prompts of one decision to a model.
+
+    The prompts are those of `agents render`; with --model another model gets them. Each is sent --samples times, told apart
+    by its seed alone. Shows the raw answer, what was read from it or why it failed, tokens, and how often the samples
+    differ. Answers are kept in the project's recordings. Exit 1 when no sample was answered, 5 when the server failed.
+    """
+    from tradinggroup.experiment import load_experiment
+
+    day = needed_day(session, "--session")
+    project = project_of(context)
+    _check_agent(agent)
+    model = next((str(override.value) for override in overrides if override.key == "model"), None)
+    resolved = load_experiment(project, experiment, [override for override in overrides if override.key != "model"])
+    from tradinggroup.runs.trial import TrialOptions, totals, try_prompts
+
+    with only_json_on_stdout(as_json):
+        trials, statistics = try_prompts(project, resolved, agent, day, symbol, TrialOptions(model=model, samples=samples, calls=calls))
+    figures = totals(trials, statistics)
+    if as_json:
+        place = {"agent": agent, "session": day.isoformat(), "symbol": symbol}
+        emit_json({**place, "prompts": [trial.to_plain() for trial in trials], "total": figures})
+    elif trials:
+        from tradinggroup.runs.text_trial import text_trial
+
+        print(text_trial(trials, figures))
+    else:
+        print(f"{agent} asks no model on that session")
+    _exit_where_nothing_was_answered(trials)
+
+
+def _exit_where_nothing_was_answered(trials: Sequence[Trial]) -> None:
+    failures = [sample.reply.failure for trial in trials for sample in trial.samples]
+    if failures and all(failure is not None for failure in failures):
+        raise typer.Exit(PROVIDER_FAILED if any(failure.kind.is_provider for failure in failures if failure) else UNREADABLE)
+
+
 def _check_agent(agent: str) -> None:
     from tradinggroup.agents.roles import ROLES
     from tradinggroup.errors import did_you_mean
@@ -129,3 +188,4 @@ def _text(request: ModelRequest) -> str:
 add(group, "list", list_cards, example="tradinggroup agents list")
 add(group, "show", show, example="tradinggroup agents show decision")
 add(group, "render", render, example="tradinggroup agents render decision demo --session 2023-09-19 --symbol ACME")
+add(group, "try", try_prompt, example="tradinggroup agents try decision demo --session 2023-09-19 --symbol ACME --samples 5")
