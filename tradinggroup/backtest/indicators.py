@@ -6,6 +6,7 @@ false. Sums run oldest first, term by term: the same bits on every machine, and 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -40,7 +41,7 @@ def average_true_range(high: Values, low: Values, close: Values, length: int) ->
     found = np.full(len(close), np.nan)
     if len(ranges) < length:
         return found
-    average = sum(ranges[:length].tolist()) / length
+    average = math.fsum(ranges[:length].tolist()) / length
     found[length] = average
     for place, true_range in enumerate(ranges[length:].tolist(), start=length + 1):
         average = ((length - 1) * average + true_range) / length

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from tradinggroup.risk.verdicts import ReasonCode
 from tradinggroup.runs.figures import NONE, columns, counted, number, percent, usd
 from tradinggroup.runs.folder import Line, RunFolder
@@ -42,7 +44,7 @@ def _totals(trades: list[Line]) -> str:
     won = [trade for trade in closed if trade["profit_usd"] > 0]
     lines = [
         f"{counted(len(closed), 'round trip')}, {len(won)} with a profit, {counted(len(trades) - len(closed), 'position')} still open",
-        f"profit {usd(sum(trade['profit_usd'] for trade in trades), signed=True)} USD after commission of "
-        f"{usd(sum(trade['commission_usd'] for trade in trades))} USD",
+        f"profit {usd(math.fsum(trade['profit_usd'] for trade in trades), signed=True)} USD after commission of "
+        f"{usd(math.fsum(trade['commission_usd'] for trade in trades))} USD",
     ]
     return "\n".join(lines)
