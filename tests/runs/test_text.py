@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from tradinggroup.errors import DataError, ErrorCode, UsageError
 from tradinggroup.project import Project
 from tradinggroup.runs.figures import columns, counted, figure, percent, usd, wrapped
 from tradinggroup.runs.folder import RunFolder
+from tradinggroup.runs.lesson_changes import lesson_changes
 from tradinggroup.runs.text_explain import explain_rows, text_explain
 from tradinggroup.runs.text_reflections import reflection_rows, text_reflections
 from tradinggroup.runs.text_replay import replay_steps, text_replay
@@ -186,6 +188,26 @@ def test_reflections_of_one_agent_and_of_one_decision(shared_run: RunFolder) -> 
         reflection_rows(shared_run, agent="news_sentiment")
     with pytest.raises(DataError, match="DECISION_NOT_FOUND"):
         reflection_rows(shared_run, used_by=("2023-09-17", "BOLT"))
+
+
+def test_what_a_lesson_changed_is_its_outcomes_and_the_answer(shared_run: RunFolder) -> None:
+    changes = lesson_changes(shared_run, SESSIONS[5], "BOLT")
+    assert list(changes) == [f"BOLT-{agent}-2023-09-18" for agent in ("forecasting", "style_selection", "decision")]
+    change = changes["BOLT-forecasting-2023-09-18"]
+    assert (change.previous_session, change.previous_lesson_id) == ("2023-09-15", "BOLT-forecasting-2023-09-15")
+    assert (change.outcomes_added, change.outcomes_removed) == (("BOLT-forecasting-2023-09-15",), ())
+    assert re.fullmatch(r"since 2023-09-15: 1 outcome more, 0 fewer; said up 0\.\d+ .*, before up 0\.\d+ .*", change.text)
+    decision = changes["BOLT-decision-2023-09-18"]
+    expected = "no lesson on 2023-09-15; said nothing usable (not_json), before nothing (the risk layer decided)"
+    assert decision.text == expected
+    first = lesson_changes(shared_run, SESSIONS[3], "BOLT")["BOLT-decision-2023-09-14"]
+    assert (first.previous_session, first.previous_lesson_id) == ("2023-09-13", None)
+    assert first.text.startswith("no lesson on 2023-09-13; said ")
+    assert lesson_changes(shared_run, "2023-09-17", "BOLT") == {}
+    (row,) = reflection_rows(shared_run, used_by=(SESSIONS[5], "BOLT"), agent="forecasting")
+    assert row["change"] == change.to_plain()
+    assert "change" not in reflection_rows(shared_run, agent="decision")[0]
+    assert "since 2023-09-15: 1 outcome more" in text_reflections(shared_run, used_by=(SESSIONS[5], "BOLT"), agent="forecasting")
 
 
 def test_reflections_that_were_switched_off_say_so(tmp_path: Path) -> None:
