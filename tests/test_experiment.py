@@ -17,11 +17,11 @@ from tradinggroup.experiment import (
     check_against_bundle,
     experiment_from_toml,
     experiment_to_toml,
-    known_settings,
     load_experiment,
     parse_set,
 )
 from tradinggroup.project import Project
+from tradinggroup.setting_tree import known_settings
 from tradinggroup.settings import Experiment
 
 BASE = 'name = "x"\nbundle = "demo"\nsymbols = ["ACME", "BOLT"]\nstart = 2024-01-02\nend = 2024-03-28\n'

@@ -11,23 +11,21 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date
 from difflib import get_close_matches
-from functools import cache
 from pathlib import Path
-from typing import Any, Protocol, get_origin
+from typing import Any, Protocol
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails
 
 from tradinggroup.errors import ErrorCode, UsageError, did_you_mean
 from tradinggroup.project import Project, defaults_root
-from tradinggroup.settings import CONVENTION_BASELINES, Experiment, Section
+from tradinggroup.setting_tree import DEFAULT_ORIGIN, allowed_words, invalid_setting, is_list, known_settings, plain, sections, short
+from tradinggroup.settings import CONVENTION_BASELINES, Experiment
 from tradinggroup.variants import KEY as VARIANTS
 from tradinggroup.variants import Variant, take_variants
 
-DEFAULT_ORIGIN = "default"
 SHOW_ALL = "All settings: tradinggroup config show."
 
 NOT_BUILT_KEYS = frozenset({"workers", "stops", "max_cost_usd"})
@@ -101,7 +99,7 @@ class _Source:
             flat["name"] = f"{flat['name']}-{variant.suffix}"
         experiment = _validated(flat, origins, self.shown)
         complete = {key: origins.get(key, DEFAULT_ORIGIN) for key in known_settings()}
-        arguments = {key: _plain(value) for key, (value, _) in overrides.items()}
+        arguments = {key: plain(value) for key, (value, _) in overrides.items()}
         return ResolvedExperiment(experiment, complete, self.path, self.text, arguments, variant.name if variant else None)
 
     def _own(self, variant: Variant, overrides: Mapping[str, tuple[Any, str]]) -> dict[str, Any]:
@@ -203,34 +201,6 @@ def check_against_bundle(experiment: Experiment, bundle: BundleSpan) -> None:
         )
 
 
-@cache
-def known_settings() -> Mapping[str, FieldInfo]:
-    """Every setting by dotted key, in the order of the settings' classes."""
-    return {key: field for key, field in _walk(Experiment, "") if not _is_section(field)}
-
-
-@cache
-def _sections() -> frozenset[str]:
-    return frozenset(key for key, field in _walk(Experiment, "") if _is_section(field))
-
-
-def _walk(section: type[Section], prefix: str) -> list[tuple[str, FieldInfo]]:
-    found = []
-    for name, field in section.model_fields.items():
-        found.append((f"{prefix}{name}", field))
-        if _is_section(field):
-            found.extend(_walk(field.annotation, f"{prefix}{name}."))  # type: ignore[arg-type]
-    return found
-
-
-def _is_section(field: FieldInfo) -> bool:
-    return isinstance(field.annotation, type) and issubclass(field.annotation, Section)
-
-
-def _is_list(field: FieldInfo) -> bool:
-    return get_origin(field.annotation) is tuple
-
-
 def _shown(path: Path, project: Project) -> str:
     """The file as the user would name it: relative to the project, the packaged defaults or the working folder."""
     for root in (project.root, defaults_root(), Path.cwd()):
@@ -275,7 +245,7 @@ def _flatten(tree: Mapping[str, Any], prefix: str, into: dict[str, Any]) -> None
         is_setting = key in known_settings() or key in NOT_BUILT_KEYS
         if isinstance(value, dict) and value and not is_setting:
             _flatten(value, f"{key}.", into)
-        elif not (key in _sections() and value == {}):
+        elif not (key in sections() and value == {}):
             into[key] = value
 
 
@@ -308,7 +278,7 @@ def _refuse_unknown(key: str, origin: str) -> None:
         raise UsageError(
             ErrorCode.NOT_BUILT_YET, f"{key}, origin={origin}: this version has no such setting", remedy="Leave it out. " + SHOW_ALL
         )
-    if key in _sections():
+    if key in sections():
         raise UsageError(
             ErrorCode.SETTING_INVALID, f"{key} is a table of settings, origin={origin}", remedy=f"Set one of its keys: {_keys_in(key)}."
         )
@@ -340,10 +310,10 @@ def _merged_overrides(overrides: Sequence[Override]) -> dict[str, tuple[Any, str
         value = _read_value(override.value, field)
         if override.key in merged:
             earlier, origin = merged[override.key]
-            if _is_list(field) and isinstance(earlier, list) and isinstance(value, list):
+            if is_list(field) and isinstance(earlier, list) and isinstance(value, list):
                 value = [*earlier, *value]
             elif value != earlier:
-                text = f"{override.key} is given twice: {_short(earlier)} by {origin}, {_short(value)} by {override.origin}"
+                text = f"{override.key} is given twice: {short(earlier)} by {origin}, {short(value)} by {override.origin}"
                 raise UsageError(ErrorCode.SETTING_INVALID, text, remedy="Give it once.")
         merged[override.key] = (value, override.origin)
     return merged
@@ -357,7 +327,7 @@ def _read_value(value: object, field: FieldInfo) -> Any:
         parsed = tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         parsed = value
-    if _is_list(field):
+    if is_list(field):
         return (
             parsed
             if isinstance(parsed, list)
@@ -376,7 +346,7 @@ def _validated(flat: Mapping[str, Any], origins: Mapping[str, str], shown: str) 
         value = flat.get(key)
         for word in value if isinstance(value, list) else [value]:
             if isinstance(word, str) and word in unbuilt:
-                allowed = _allowed(known_settings()[key])
+                allowed = allowed_words(known_settings()[key])
                 raise UsageError(
                     ErrorCode.NOT_BUILT_YET,
                     f"{key}={word}, origin={origins[key]}: this version cannot do that yet",
@@ -388,11 +358,11 @@ def _validated(flat: Mapping[str, Any], origins: Mapping[str, str], shown: str) 
             ErrorCode.EXPERIMENT_INVALID, f"{shown} lacks {', '.join(missing)}", remedy="Add them; backtests/demo.toml has an example."
         )
     try:
-        once = Experiment.model_validate_json(json.dumps(_nested(flat), default=_plain), strict=True)
+        once = Experiment.model_validate_json(json.dumps(_nested(flat), default=plain), strict=True)
         # Defaults are not validated: an integer default of a float setting would be 100000 here and 100000.0 after a round trip.
         experiment = Experiment.model_validate_json(once.model_dump_json(), strict=True)
     except ValidationError as error:
-        raise _invalid(error.errors()[0], origins) from None
+        raise invalid_setting(error.errors()[0], origins) from None
     _check_meaning(experiment, origins)
     return experiment
 
@@ -406,11 +376,6 @@ def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
             node = node.setdefault(section, {})
         node[leaf] = value
     return tree
-
-
-def _plain(value: Any) -> Any:
-    """Dates and times as text, everything else as it is."""
-    return value.isoformat() if isinstance(value, date | datetime | time) else value
 
 
 def _check_meaning(experiment: Experiment, origins: Mapping[str, str]) -> None:
@@ -447,45 +412,3 @@ def _check_convention(experiment: Experiment, origins: Mapping[str, str]) -> Non
         if getattr(experiment, key) != Experiment.model_fields[key].get_default():
             text = f"{key} is fixed by the convention finsaber, origin={origins.get(key, 'the experiment')}"
             raise UsageError(ErrorCode.SETTING_INVALID, text, remedy=f"Leave {key} out, or set convention = default.")
-
-
-def _invalid(details: ErrorDetails, origins: Mapping[str, str]) -> UsageError:
-    parts = [str(part) for part in details["loc"]]
-    key = ".".join(parts)
-    while parts and key not in known_settings():
-        parts.pop()
-        key = ".".join(parts)
-    field = known_settings().get(key)
-    meaning = f" It means: {field.description}." if field is not None and field.description else ""
-    return UsageError(
-        ErrorCode.SETTING_INVALID,
-        f"{key}={_short(details['input'])} {_must(details, field)}, origin={origins.get(key, DEFAULT_ORIGIN)}",
-        remedy=f"{_percent_hint(details)}{meaning}".strip(),
-    )
-
-
-def _must(details: ErrorDetails, field: FieldInfo | None) -> str:
-    allowed = _allowed(field) if field else ""
-    if allowed:
-        return f"must be one of {allowed}"
-    if details["type"].startswith("date"):
-        return "must be a date such as 2025-02-03"
-    return re.sub(r"^(Input|String|Value) should ", "must ", details["msg"])
-
-
-def _allowed(field: FieldInfo) -> str:
-    """The words that a closed set allows; empty for any other setting."""
-    annotation = field.annotation.__args__[0] if _is_list(field) else field.annotation  # type: ignore[union-attr]
-    words = getattr(annotation, "__args__", ())
-    return ", ".join(map(str, words)) if words and all(isinstance(word, str) for word in words) else ""
-
-
-def _percent_hint(details: ErrorDetails) -> str:
-    value = details["input"]
-    at_most_one = details["type"] == "less_than_equal" and details.get("ctx", {}).get("le") == 1
-    return f"Did you mean {value / 100:g} ({value:g} %)?" if at_most_one and 1 < value <= 100 else ""
-
-
-def _short(value: object) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, default=_plain)
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from tests.cli.conftest import Run
-from tradinggroup.experiment import known_settings
+from tradinggroup.setting_tree import known_settings
 
 
 def test_every_setting_with_value_and_origin(tg: Run, project_folder: Path) -> None:

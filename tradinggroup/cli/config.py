@@ -27,7 +27,8 @@ def show(context: typer.Context, experiment: ExperimentOrNone = None, *, overrid
 
     The origin is `default`, the experiment file, or the option that set it.
     """
-    from tradinggroup.experiment import known_settings, load_experiment
+    from tradinggroup.experiment import load_experiment
+    from tradinggroup.setting_tree import known_settings
 
     if experiment is not None:
         resolved = load_experiment(project_of(context), experiment, overrides)
