@@ -33,6 +33,7 @@ def running_server(
     api_key: str | None = None,
     alias: str = "tiny",
     ending_share: float = 0.2,
+    embeddings: bool = False,
 ) -> Iterator[str]:
     """The server as a child process, with its model and its log in `folder`. Its address, with `/v1`, is given."""
     if importlib.util.find_spec("xllamacpp") is None or importlib.util.find_spec("gguf") is None:
@@ -45,6 +46,7 @@ def running_server(
     ready.unlink(missing_ok=True)
     options = {
         "model": str(model), "ready": str(ready), "slots": slots, "context_tokens": context_tokens, "api_key": api_key, "alias": alias,
+        "embeddings": embeddings,
     }  # fmt: skip
     log = folder / "server.log"
     with log.open("wb") as output:
@@ -94,6 +96,9 @@ def _serve(options: dict[str, Any]) -> None:
     # With fewer threads than connections, a request waits seconds for one.
     parameters.n_threads_http = 64
     parameters.cache_ram_mib = 64
+    if options["embeddings"]:
+        parameters.embedding = True
+        parameters.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
     if options["api_key"]:
         parameters.api_keys = [options["api_key"]]
     server = xllamacpp.Server(parameters)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.models.real_server import running_server
@@ -15,8 +16,10 @@ from tradinggroup.models.gateway import CallsMode, Gateway
 from tradinggroup.models.loop import LoopThread
 from tradinggroup.models.network import refuse_network
 from tradinggroup.models.openai_chat import OpenAIChat
+from tradinggroup.models.openai_embeddings import OpenAIEmbeddings, Rows
 from tradinggroup.models.port import FailureKind, ModelReply, ModelRequest
 from tradinggroup.models.recordings import RecordingStore
+from tradinggroup.models.yes_no import YesNo
 
 SLOW = {"timeout_seconds": 60.0}
 """A busy machine may take seconds for what takes milliseconds alone."""
@@ -105,3 +108,47 @@ def test_recorded_then_replayed_with_the_server_gone(tmp_path: Path, loop: LoopT
         assert {name: repr(getattr(first, name)) for name in ModelReply.__slots__ if name != "recorded"} == {
             name: repr(getattr(second, name)) for name in ModelReply.__slots__ if name != "recorded"
         }
+
+
+def test_a_yes_no_question_is_answered_by_log_probabilities_or_fails_typed(
+    real_server: str, loop: LoopThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", real_server)
+    for number in range(3):
+        reply = ask(loop, request(f"Yes or no? {number}", schema=YesNo, parameters={"temperature": 0.0}), **SLOW)
+        assert (reply.answer is None) is (reply.failure is not None)
+        assert reply.attempts == 1, "the server takes logprobs, top_logprobs and max_tokens 1 as they are sent"
+        assert reply.usage.completion_tokens == 1
+        # A random model of letters may have neither word among its twenty likeliest tokens.
+        assert reply.failure is None or reply.failure.kind is FailureKind.SCHEMA
+
+
+def test_a_server_started_without_embeddings_says_so(real_server: str, loop: LoopThread, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", real_server)
+
+    async def embed() -> None:
+        model = OpenAIEmbeddings("tiny", settings(**SLOW))
+        try:
+            await model.embed(["Revenue rose."])
+        finally:
+            await model.aclose()
+
+    with pytest.raises(ProviderError, match="the server gave no embeddings"):
+        loop.run(embed())
+
+
+def test_a_server_started_with_embeddings_gives_vectors(tmp_path: Path, loop: LoopThread, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def embed(*texts: str) -> Rows:
+        model = OpenAIEmbeddings("tiny", settings(**SLOW))
+        try:
+            return await model.embed(texts)
+        finally:
+            await model.aclose()
+
+    with running_server(tmp_path, embeddings=True) as url:
+        monkeypatch.setenv("OPENAI_BASE_URL", url)
+        rows = loop.run(embed("revenue rose", "debt fell", "revenue rose", ""))
+    assert rows.shape[0] == 4
+    assert rows.shape[1] > 1
+    assert np.allclose(rows[0], rows[2], atol=1e-4)
+    assert not np.allclose(rows[0], rows[1], atol=1e-4)
