@@ -115,6 +115,18 @@ def demo_market() -> str:
     return demo_market_tables().strip()
 
 
+def rules_constants_table() -> str:
+    """Every constant of the rule-based analyst and their hash; of word lists and patterns the size alone."""
+    from tradinggroup.models.rules_constants import constants_hash, rules_constants
+
+    def shown(value: float | str) -> str:
+        return f"{len(value.split())} words" if isinstance(value, str) and "flags=" not in value else f"`{value}`"
+
+    found = {name: value for name, value in rules_constants().items() if "flags=" not in str(value)}
+    rows = [(f"`{name}`", shown(value)) for name, value in found.items()]
+    return f"Hash, patterns included: `{constants_hash()}`\n\n{_table(('constant', 'value'), rows)}"
+
+
 def command_line() -> str:
     """Every command with its options and an example, made from the commands."""
     from tradinggroup.cli.reference import render_cli_reference
@@ -133,6 +145,7 @@ PAGES: dict[str, Callable[[], str]] = {
 BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
     "README.md": ("graph", graph),
     "docs/demo-market.md": ("demo market", demo_market),
+    "docs/rule-based-analyst.md": ("rules constants", rules_constants_table),
 }
 """Page -> name and maker of its block."""
 
