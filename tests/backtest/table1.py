@@ -24,6 +24,10 @@ METRICS = {
 }
 
 
+def price_rows(folder: Path, symbol: str) -> Iterator[dict[str, str]]:
+    yield from rows(folder, f"prices/{symbol}.csv")
+
+
 def rows(folder: Path, name: str) -> Iterator[dict[str, str]]:
     with (folder / "table1" / name).open(encoding="utf-8", newline="") as text:
         yield from csv.DictReader(text)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import builtins
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
@@ -160,6 +160,16 @@ def test_fitting_steps_down_to_what_is_paid() -> None:
     assert fitted(1, cash_usd=0.5, close_usd=50) == 0
 
 
+@pytest.mark.parametrize("name", ["arima", "xgboost"])
+def test_without_a_model_nothing_is_traded_and_the_reason_stays(name: str) -> None:
+    days = [date(2023, 12, 28), date(2023, 12, 29), *(date(2024, 1, 2) + timedelta(days=place) for place in range(4))]
+    window = SymbolWindow(bars([10.0] * 6, [11.0] * 6, days=days), date(2024, 1, 2), date(2024, 1, 6), 1)
+    result = run_finsaber([name], {"X": window}, cash_usd=1_000.0).results[name]
+    assert [row["equity_usd"] for row in result.equity["X"]] == [1_000.0] * 4
+    assert result.fills["X"] == []
+    assert "no model, no trade" in str(result.explanation)
+
+
 def test_the_first_cross_takes_the_large_side() -> None:
     closes = [100.0] * 25
     fast, slow = np.array([0.0] * 21 + [2.0] * 2 + [0.0, 0.0]), np.array([1.0] * 25)
@@ -257,15 +267,8 @@ def test_what_the_convention_cannot_do_is_said(lines: str, message: str) -> None
     assert caught.value.code is ErrorCode.SETTING_INVALID
 
 
-def test_a_missing_extra_is_said_before_anything_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = builtins.__import__
-
-    def without(name: str, *arguments: Any, **options: Any) -> Any:
-        if name.partition(".")[0] == "statsmodels":
-            raise ImportError(name)
-        return real(name, *arguments, **options)
-
-    monkeypatch.setattr("importlib.import_module", without)
+def test_a_missing_extra_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "statsmodels", None)
     with pytest.raises(UsageError, match=r"arima needs the package statsmodels.*pip install 'tradinggroup\[baselines\]'") as caught:
         run_finsaber(["arima"], {}, cash_usd=1.0)
     assert caught.value.code is ErrorCode.EXTRA_MISSING

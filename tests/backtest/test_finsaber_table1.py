@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.backtest.table1 import METRICS, STRATEGIES, expected_cells, rows
+from tests.backtest.table1 import METRICS, STRATEGIES, expected_cells, price_rows, rows
 from tradinggroup.errors import UsageError
 from tradinggroup.experiment import Override, load_experiment
 from tradinggroup.project import Project
@@ -93,6 +93,26 @@ def test_a_share_without_enough_training_rows_has_no_model_and_says_so(finished:
     assert rows_of(run, "arima", "COIN", fills=True) == []
     assert "COIN: 251 training rows" in run.header["baselines_missing"]["arima"]
     assert list(run.header["baselines_missing"]) == ["arima"]
+
+
+def test_the_five_shares_together_fill_as_published(finished: tuple[Project, RunFolder], shared_data: Path) -> None:
+    """How many fills there are, and how many on closed days, is known of all five shares, AMZN and COIN included."""
+    _, run = finished
+    sessions = {row["Date"] for symbol in ("TSLA", "COIN") for row in price_rows(shared_data, symbol)}
+    found = {}
+    for name in STRATEGIES.values():
+        fills = run.baseline_fills(name)
+        found[name] = (sum(fill["session"] not in sessions for fill in fills), len(fills))
+    assert found == {
+        "buy_and_hold": (0, 5),
+        "sma_cross": (24, 81),
+        "wma_cross": (38, 83),
+        "atr_band": (4, 28),
+        "bollinger": (3, 16),
+        "turn_of_month": (39, 110),
+        "arima": (87, 288),
+        "xgboost": (21, 89),
+    }
 
 
 def test_the_run_is_marked_and_comes_out_the_same_again(finished: tuple[Project, RunFolder]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import date
 from pathlib import Path
 
@@ -16,6 +17,10 @@ from tradinggroup.backtest.baselines.history import SessionHistory, history_of
 from tradinggroup.backtest.baselines.rules import Costs
 from tradinggroup.backtest.baselines.runner import BaselineSettings, run_baselines
 from tradinggroup.backtest.market import market_of
+from tradinggroup.errors import UsageError
+from tradinggroup.experiment import load_experiment
+from tradinggroup.project import MARKER, Project
+from tradinggroup.runs.execute import RunOptions, run_experiment
 
 pytest.importorskip("statsmodels")
 pytest.importorskip("xgboost")
@@ -115,3 +120,16 @@ def test_too_few_rows_say_so_and_the_others_run(tmp_path: Path) -> None:
         "arima"
     ]
     assert alone.reason == "NEW: 41 training rows, ARIMA needs 252"
+
+
+def test_a_missing_extra_is_said_before_there_is_a_run_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / MARKER).touch()
+    (tmp_path / "backtests").mkdir()
+    text = 'name = "x"\nbundle = "tiny"\nsymbols = ["AAA"]\nstart = 2024-02-20\nend = 2024-03-20\nbaselines = ["xgboost"]\n'
+    (tmp_path / "backtests" / "x.toml").write_text(text, encoding="utf-8")
+    make_bundle(tmp_path)
+    monkeypatch.setitem(sys.modules, "xgboost", None)
+    project = Project(tmp_path)
+    with pytest.raises(UsageError, match=r"xgboost needs the package xgboost.*pip install 'tradinggroup\[baselines\]'"):
+        run_experiment(project, load_experiment(project, "x"), RunOptions())
+    assert not project.runs_folder.exists()

@@ -7,7 +7,7 @@ from datetime import date
 
 import numpy as np
 
-from tradinggroup.backtest.baselines.forecasts import ARIMA_ROWS_PER_YEAR, arima_forecasts, price_features, xgboost_scores, years_before
+from tradinggroup.backtest.baselines.forecasts import NoModelError, arima_forecasts, price_features, xgboost_scores, years_before
 from tradinggroup.backtest.baselines.history import SessionHistory
 from tradinggroup.backtest.baselines.signals import Signals
 
@@ -36,11 +36,12 @@ class TrainingSpan:
 
 def arima_signals(history: SessionHistory, span: TrainingSpan, *, years: int) -> Signals | str:
     """In while the model expects a higher close at the next session, out while a lower one; or why there is no model."""
-    if span.rows < ARIMA_ROWS_PER_YEAR:
-        return f"{span.rows} training rows, ARIMA needs {ARIMA_ROWS_PER_YEAR}"
     closes = history.close_usd[span.start :]
     found = np.zeros(len(history.sessions), dtype=np.int8)
-    forecasts = arima_forecasts(closes[: span.rows], closes[span.rows :], years=years)
+    try:
+        forecasts = arima_forecasts(closes[: span.rows], closes[span.rows :], years=years)
+    except NoModelError as problem:
+        return str(problem)
     found[span.stop :] = np.sign(forecasts - history.close_usd[span.stop :])
     return found
 

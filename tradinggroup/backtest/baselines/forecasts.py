@@ -32,20 +32,30 @@ EXTRA_OF = {"arima": "statsmodels", "xgboost": "xgboost"}
 Values = npt.NDArray[np.float64]
 
 
+class NoModelError(Exception):
+    """There is no model of this training data; the text says why."""
+
+
 def arima_forecasts(training: Values, closes: Values, *, years: int) -> Values:
     """For each of `closes` the forecast of the next one, known with it; shape (n,).
 
     ARIMA(5,1,0) without constant, fitted once by maximum likelihood on the last 252 * `years` training closes. Its parameters
     then stay: the Kalman filter runs over all training closes and the closes up to the one it stands at. Plain arrays go in,
-    because statsmodels refuses an index of dates with gaps. Raises UsageError EXTRA_MISSING.
+    because statsmodels refuses an index of dates with gaps. Raises NoModelError under 252 training closes, or where the numbers
+    allow no fit; UsageError EXTRA_MISSING.
     """
+    if len(training) < ARIMA_ROWS_PER_YEAR:
+        raise NoModelError(f"{len(training)} training rows, ARIMA needs {ARIMA_ROWS_PER_YEAR}")
     arima = _imported("statsmodels.tsa.arima.model", "arima").ARIMA
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # starting values and iterations; a poor fit shows in the result
-        parameters = arima(training[-ARIMA_ROWS_PER_YEAR * years :], order=ARIMA_ORDER).fit().params
-        # The last value is never used: it makes room for the forecast that stands after the last close.
-        series = np.concatenate([training, closes, closes[-1:]])
-        predicted = arima(series, order=ARIMA_ORDER).filter(parameters).predict()
+        try:
+            parameters = arima(training[-ARIMA_ROWS_PER_YEAR * years :], order=ARIMA_ORDER).fit().params
+            # The last value is never used: it makes room for the forecast that stands after the last close.
+            series = np.concatenate([training, closes, closes[-1:]])
+            predicted = arima(series, order=ARIMA_ORDER).filter(parameters).predict()
+        except (np.linalg.LinAlgError, ValueError) as problem:
+            raise NoModelError(f"ARIMA could not be fitted on {len(training)} training rows: {problem}") from problem
     found: Values = np.asarray(predicted, dtype=np.float64)[len(training) + 1 :]
     return found
 
@@ -53,8 +63,11 @@ def arima_forecasts(training: Values, closes: Values, *, years: int) -> Values:
 def xgboost_scores(training: Values, labels: Values, features: Values) -> Values:
     """The score of each row of `features` (n, 13), fitted on `training` (m, 13) with `labels` (m,) of 0 and 1.
 
-    Squared error, ten rounds, all else as the library has it. Raises UsageError EXTRA_MISSING.
+    Squared error, ten rounds, all else as the library has it. Raises NoModelError without a training row; UsageError
+    EXTRA_MISSING.
     """
+    if not len(training):
+        raise NoModelError("no complete training row for XGBoost")
     xgboost: Any = _imported("xgboost", "xgboost")
     fitted = xgboost.train(XGBOOST_SETTINGS, xgboost.DMatrix(training, label=labels), num_boost_round=XGBOOST_ROUNDS)
     scores: Values = np.asarray(fitted.predict(xgboost.DMatrix(features)), dtype=np.float64)

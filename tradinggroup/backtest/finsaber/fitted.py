@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import numpy as np
 import numpy.typing as npt
 
-from tradinggroup.backtest.baselines.forecasts import ARIMA_ROWS_PER_YEAR, arima_forecasts, price_features, xgboost_scores
+from tradinggroup.backtest.baselines.forecasts import arima_forecasts, price_features, xgboost_scores
 from tradinggroup.backtest.finsaber.account import Holding
 from tradinggroup.backtest.finsaber.bars import DayBars, SymbolWindow
 from tradinggroup.backtest.finsaber.rules import all_cash
@@ -34,22 +34,21 @@ class InOrOut:
         return (-holding.shares,) if self.goes_out[bar] and holding.shares > 0 else ()
 
 
-def reason_for_no_arima(window: SymbolWindow) -> str | None:
-    """Why there is no ARIMA model, and so no trade; None where there is one."""
-    count = len(window.training_bars().days)
-    if count >= ARIMA_ROWS_PER_YEAR:
-        return None
-    return f"{count} training rows, ARIMA needs {ARIMA_ROWS_PER_YEAR}: no model, no trade"
-
-
 def arima(window: SymbolWindow) -> InOrOut:
-    """In while the model expects a higher close on the next calendar day. Closed days count as days without a change."""
+    """In while the model expects a higher close on the next calendar day. Closed days count as days without a change.
+
+    Raises NoModelError under 252 training rows.
+    """
     bars = window.trading_bars()
-    if reason_for_no_arima(window):
-        never = np.zeros(len(bars.days), dtype=np.bool_)
-        return InOrOut(bars, never, never)
     forecasts = arima_forecasts(window.training_bars().close_usd, bars.close_usd, years=window.training_years)
     return InOrOut(bars, forecasts > bars.close_usd, forecasts < bars.close_usd)
+
+
+def without_model(window: SymbolWindow) -> InOrOut:
+    """What trades where there is no model: nothing."""
+    bars = window.trading_bars()
+    never = np.zeros(len(bars.days), dtype=np.bool_)
+    return InOrOut(bars, never, never)
 
 
 def xgboost(window: SymbolWindow) -> InOrOut:
@@ -57,6 +56,7 @@ def xgboost(window: SymbolWindow) -> InOrOut:
 
     In training, every session before a closed day has the label 0, since the price of that day repeats it. On the window's
     first sessions a mean that is not ready yet is taken from a later one: a small leak that belongs to the convention.
+    Raises NoModelError without a complete training row.
     """
     bars = window.trading_bars()
     training, labels = _training_rows(window)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from tradinggroup.backtest.baselines.forecasts import require_extra
+from tradinggroup.backtest.baselines.forecasts import NoModelError, require_extra
 from tradinggroup.backtest.baselines.runner import BaselineReport, BaselineResult
 from tradinggroup.backtest.finsaber.account import AccountRows, Rule, play_rule
 from tradinggroup.backtest.finsaber.bars import SymbolWindow
-from tradinggroup.backtest.finsaber.fitted import arima, reason_for_no_arima, xgboost
+from tradinggroup.backtest.finsaber.fitted import arima, without_model, xgboost
 from tradinggroup.backtest.finsaber.metrics import finsaber_metrics
 from tradinggroup.backtest.finsaber.rules import (
     ATR_BARS,
@@ -69,11 +69,20 @@ def finsaber_figures(result: BaselineResult, *, cash_usd: float) -> dict[str, di
 
 
 def _result(name: str, windows: Mapping[str, SymbolWindow], cash_usd: float) -> BaselineResult:
+    _, rule_of = BASELINES[name]
     skipped = {symbol: reason for symbol, window in windows.items() if (reason := window.reason_to_skip())}
     if len(skipped) == len(windows):
         return BaselineResult(name, "; ".join(f"{symbol} {reason}" for symbol, reason in skipped.items()))
-    rows = {symbol: _play(name, window, cash_usd) for symbol, window in windows.items() if symbol not in skipped}
-    idle = {symbol: reason for symbol in rows if name == "arima" and (reason := reason_for_no_arima(windows[symbol]))}
+    rows: dict[str, AccountRows] = {}
+    idle: dict[str, str] = {}
+    for symbol, window in windows.items():
+        if symbol in skipped:
+            continue
+        try:
+            rule = rule_of(window)
+        except NoModelError as problem:
+            rule, idle[symbol] = without_model(window), f"{problem}: no model, no trade"
+        rows[symbol] = play_rule(rule, window.trading_bars(), cash_usd=cash_usd)
     return BaselineResult(
         name,
         equity={symbol: each.equity for symbol, each in rows.items()},
@@ -81,8 +90,3 @@ def _result(name: str, windows: Mapping[str, SymbolWindow], cash_usd: float) -> 
         skipped=skipped,
         remarks=idle,
     )
-
-
-def _play(name: str, window: SymbolWindow, cash_usd: float) -> AccountRows:
-    _, rule_of = BASELINES[name]
-    return play_rule(rule_of(window), window.trading_bars(), cash_usd=cash_usd)
