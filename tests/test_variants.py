@@ -80,6 +80,12 @@ def test_overrides_reach_all_variants(project: Project) -> None:
         (BASE + '[[variants]]\nname = "a"\nseed = "1"\n', "cash_usd=9", "SETTING_INVALID", "origin=backtests/x.toml variant a"),
         (BASE + '[[variants]]\nname = "a"\nwithout = ["news"]\n', "seed=1", "SETTING_INVALID", "without=news must be one of"),
         (BASE + '[[variants]]\nname = "a"\nplacebo = ["news", "news"]\n', "seed=1", "SETTING_INVALID", "placebo names news twice"),
+        (
+            BASE + 'placebo = ["filings"]\n[[variants]]\nname = "a"\nwithout = ["report_retrieval"]\n',
+            "seed=1",
+            "SETTING_INVALID",
+            "placebo=filings without=report_retrieval, origin=backtests/x.toml: nobody reads what it would replace",
+        ),
     ],
 )
 def test_what_variants_cannot_be(project: Project, text: str, override: str, code: str, says: str) -> None:

@@ -390,6 +390,10 @@ def _check_meaning(experiment: Experiment, origins: Mapping[str, str]) -> None:
             ErrorCode.SETTING_INVALID, f"symbols is empty, origin={origins['symbols']}", remedy="Name at least one symbol of the bundle."
         )
     _check_convention(experiment, origins)
+    for part, agent in (("news", "news_sentiment"), ("filings", "report_retrieval")):
+        if part in experiment.placebo and agent in experiment.without:
+            text = f"placebo={part} without={agent}, origin={origins['placebo']}: nobody reads what it would replace"
+            raise UsageError(ErrorCode.SETTING_INVALID, text, remedy="Leave one of them out.")
     if experiment.end < experiment.start:
         text = f"start={experiment.start} ({origins['start']}) is after end={experiment.end} ({origins['end']})"
         raise UsageError(ErrorCode.DATES_OUTSIDE, text, remedy="Give the earlier day as start.")
