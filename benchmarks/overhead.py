@@ -35,6 +35,7 @@ from tradinggroup.risk.costs import Commission
 from tradinggroup.runs import agents_job, execution
 from tradinggroup.runs.execute import RunOptions, run_experiment
 from tradinggroup.runs.inputs import inputs_of_project
+from tradinggroup.runs.window import markets_of
 
 ROOT = Path(__file__).resolve().parent.parent
 REAL = ROOT.parent / "shared" / "data"
@@ -126,7 +127,7 @@ def main() -> int:
     rounds = parser.parse_args().rounds
     with tempfile.TemporaryDirectory() as folder:
         project, resolved, what = prepare(Path(folder))
-        markets = execution.markets_of(inputs_of_project(project, resolved))
+        markets = markets_of(inputs_of_project(project, resolved))
         ours, floors = [], []
         for _ in range(rounds):
             seconds: list[float] = []

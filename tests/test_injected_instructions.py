@@ -26,8 +26,8 @@ from tradinggroup.models.answers import Answer, Decision, ExperienceSummary, For
 from tradinggroup.models.loop import LoopThread
 from tradinggroup.models.port import ModelRequest
 from tradinggroup.runs.agents_job import run_agents
-from tradinggroup.runs.execution import markets_of
 from tradinggroup.runs.progress import NoProgress
+from tradinggroup.runs.window import markets_of
 
 MARK = "zebra"
 """Stands in every sentence of an attack and nowhere else."""

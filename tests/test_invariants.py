@@ -323,14 +323,14 @@ def test_a_session_without_a_bar_has_no_decision_but_an_equity_row() -> None:
 
 
 @pytest.mark.parametrize("window", [20, 35])
-def test_warm_up_sessions_have_no_decision(tmp_path: Path, window: int) -> None:
-    """A first decision needs the features' longest window and the return into it; the account waits in cash until then."""
+def test_warm_up_sessions_have_no_decision_and_are_no_performance(tmp_path: Path, window: int) -> None:
+    """A first decision needs the features' longest window and the return into it; the account starts there, not before."""
     bundle = make_bundle(tmp_path, sessions=60)
     agents = AgentSettings(forecasting=ForecastSettings(window_sessions=window))
     sink = run_desk(bundle, start=bundle.first_session, end=bundle.last_session, agents=agents)
     sessions = bundle.calendar.sessions(bundle.first_session, bundle.last_session)
     assert sink.rows[RowKind.DECISION][0]["session"] == sessions[window].isoformat()
-    assert len(sink.rows[RowKind.EQUITY]) == 60
+    assert [row["session"] for row in sink.rows[RowKind.EQUITY]] == sessions[window:]
 
 
 def test_decision_lines_are_plain_json() -> None:

@@ -61,6 +61,10 @@ CONVENTION_BASELINES: dict[str, tuple[Baseline, ...]] = {
 """Convention -> the baselines that it knows."""
 
 
+SESSIONS_PER_YEAR = 252
+"""How many sessions a year counts, wherever something is annualised or paid by the year."""
+
+
 class Section(BaseModel):
     """Base of all settings: immutable, and no unknown keys."""
 

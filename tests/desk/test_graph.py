@@ -16,7 +16,7 @@ from tradinggroup.desk.state import DeskState
 from tradinggroup.errors import DataError, ErrorCode, TradinggroupError
 from tradinggroup.models.port import ModelReply, ModelRequest
 from tradinggroup.models.rules import RulesAnalyst
-from tradinggroup.runs import agents_job
+from tradinggroup.runs import window
 
 ENDS = {"__start__", "__end__"}
 
@@ -95,6 +95,6 @@ def test_an_error_in_a_node_ends_the_run_and_comes_out_unchanged(tmp_path: Path,
 def test_features_inside_the_warm_up_are_a_mistake_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The schedule never asks for them; if it did, the run must stop rather than decide on nothing."""
     bundle = make_bundle(tmp_path, sessions=40)
-    monkeypatch.setattr(agents_job, "closes_needed", lambda settings: 1)
+    monkeypatch.setattr(window, "closes_needed", lambda settings: 1)
     with pytest.raises(TradinggroupError, match="INTERNAL"):
         run_desk(bundle, start=bundle.first_session, end=bundle.last_session)

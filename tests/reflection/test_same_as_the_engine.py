@@ -18,6 +18,7 @@ from tradinggroup.data.records import ActionKind, Bar, CorporateAction
 from tradinggroup.reflection.outcomes import label_decision
 from tradinggroup.reflection.records import DecisionCase
 from tradinggroup.risk.account import Account
+from tradinggroup.risk.profile import Limits, RiskProfile
 from tradinggroup.risk.sizing import size_action, size_forced_exit
 from tradinggroup.risk.verdicts import ReasonCode
 
@@ -51,6 +52,7 @@ class _Trader:
     """Random styles and actions, and now and then a forced exit; keeps each as a case."""
 
     seed: int
+    profile: RiskProfile
     cases: list[DecisionCase] = field(default_factory=list)
 
     def on_close(self, session: date, account: Account) -> OrderIntent:
@@ -58,18 +60,22 @@ class _Trader:
         style, action = STYLES[random.integers(3)], ("buy", "sell", "hold")[random.integers(3)]
         forced = account.shares > 0 and random.random() < 0.2
         if forced:
-            sized = size_forced_exit(ReasonCode.STOP_LOSS, account=account, style=style, profile=PROFILE)
+            sized = size_forced_exit(ReasonCode.STOP_LOSS, account=account, style=style, profile=self.profile)
         else:
-            sized = size_action(action, account=account, style=style, profile=PROFILE, commission=COMMISSION, gap_buffer_fraction=0.01)
+            sized = size_action(action, account=account, style=style, profile=self.profile, commission=COMMISSION, gap_buffer_fraction=0.01)
         case = decision_case(before=account, style=style, action=None if forced else action, shares=sized.shares, forced=forced)
         self.cases.append(replace(case, session=session))
         return OrderIntent(sized.shares, sized.action, style, sized.verdict.code, forced=forced, wanted_shares=sized.wanted_shares)
 
 
+LIMITED = PROFILE.model_copy(update={"limits": Limits(maximum_weight_fraction=0.6, cash_buffer_fraction=0.2)})
+
+
 @pytest.mark.parametrize("seed", range(6))
-def test_reward_taken_is_the_accounts_own_return(seed: int) -> None:
-    bars, trader, sink = _bars(seed), _Trader(seed), MemorySink()
-    run_account(_market(bars), trader, cash_usd=10_000.0, commission=COMMISSION, sink=sink)
+@pytest.mark.parametrize(("profile", "rate"), [(PROFILE, 0.0), (PROFILE, 0.5), (LIMITED, 0.5)], ids=["plain", "interest", "limits"])
+def test_reward_taken_is_the_accounts_own_return(seed: int, profile: RiskProfile, rate: float) -> None:
+    bars, trader, sink = _bars(seed), _Trader(seed, profile), MemorySink()
+    run_account(_market(bars), trader, cash_usd=10_000.0, commission=COMMISSION, sink=sink, cash_rate_per_year=rate, limits=profile.limits)
     equity_usd = {row["session"]: row["equity_usd"] for row in sink.rows[RowKind.EQUITY]}
     filled = {row["decision_session"]: row["shares"] for row in sink.rows[RowKind.FILL]}
     assert len(filled) > 15
@@ -82,10 +88,11 @@ def test_reward_taken_is_the_accounts_own_return(seed: int) -> None:
             close_usd=bar.close_usd,
             split_ratio=SPLITS.get(bar.session, 1.0),
             dividend_per_share_usd=DIVIDENDS.get(bar.session, 0.0),
-            profile=PROFILE,
+            profile=profile,
             commission=COMMISSION,
             gap_buffer_fraction=0.01,
             settings=SETTINGS,
+            cash_rate_per_year=rate,
         ).label
         assert label is not None
         real = equity_usd[bar.session] / equity_usd[case.session] - 1

@@ -130,7 +130,12 @@ def test_no_sequence_of_answers_breaks_a_limit(
         open_usd = rebased.close_usd * (1 + step.gap)
         ordered = rebase_shares(sized.shares, step.split_ratio)
         filled, verdict = fit_at_open(
-            ordered, cash_usd=rebased.cash_usd, held_shares=rebased.shares, open_usd=open_usd, commission=commission
+            ordered,
+            cash_usd=rebased.cash_usd,
+            held_shares=rebased.shares,
+            open_usd=open_usd,
+            commission=commission,
+            limits=profile.limits,
         )
         fee = commission.usd(filled, open_usd)
         assert abs(filled) <= abs(ordered)
@@ -144,6 +149,10 @@ def test_no_sequence_of_answers_breaks_a_limit(
         shares = rebased.shares + filled
         assert cash_usd >= 0
         assert shares >= 0
+        if filled > 0:
+            equity_usd = cash_usd + shares * open_usd
+            assert shares * open_usd <= profile.limits.maximum_weight_fraction * equity_usd * (1 + 1e-12)
+            assert cash_usd >= profile.limits.cash_buffer_fraction * equity_usd * (1 - 1e-12)
         assert abs(Fraction(cash_usd) - exact) < Fraction(1, 200)  # a ledger in exact fractions agrees to the cent
         close_usd = rebased.close_usd
         cost_usd = _average_cost(rebased, filled, open_usd)

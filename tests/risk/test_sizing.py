@@ -153,3 +153,23 @@ def test_a_budget_that_is_exactly_the_cost_never_leaves_a_debt(commission: Commi
 def test_every_reason_code_of_the_enum_is_used(repository: Path) -> None:
     source = "".join(path.read_text(encoding="utf-8") for path in (repository / "tradinggroup").rglob("*.py") if path.name != "verdicts.py")
     assert [code.name for code in ReasonCode if f"ReasonCode.{code.name}" not in source] == []
+
+
+@pytest.mark.parametrize(
+    ("limits", "open_usd", "filled", "code"),
+    [
+        (Limits(maximum_weight_fraction=0.5), 100.0, 50, ReasonCode.ALLOWED),
+        (Limits(maximum_weight_fraction=0.5), 125.0, 40, ReasonCode.POSITION_EXCEEDS_MAX_WEIGHT),
+        (Limits(cash_buffer_fraction=0.5), 125.0, 40, ReasonCode.CASH_BUFFER),
+        (Limits(maximum_weight_fraction=0.005), 100.0, 0, ReasonCode.POSITION_EXCEEDS_MAX_WEIGHT),
+        (Limits(), 125.0, 50, ReasonCode.ALLOWED),
+    ],
+)
+def test_limits_hold_at_the_open_too(limits: Limits, open_usd: float, filled: int, code: ReasonCode) -> None:
+    """A gap can carry an order over a limit that it kept at the close: 50 shares for 10,000 USD, sized at 100."""
+    free = Commission(0.0, 0.0, 0.0)
+    shares, verdict = fit_at_open(50, cash_usd=10_000.0, held_shares=0, open_usd=open_usd, commission=free, limits=limits)
+    assert (shares, verdict.code) == (filled, code)
+    weight = shares * open_usd / 10_000.0
+    assert weight <= limits.maximum_weight_fraction
+    assert 1 - weight >= limits.cash_buffer_fraction

@@ -15,7 +15,7 @@ from tradinggroup.models.recordings import RecordingStore
 from tradinggroup.project import Project
 from tradinggroup.runs.creation import RunSources
 from tradinggroup.runs.folder import RunFolder
-from tradinggroup.runs.header import RunStart, end_header, start_header
+from tradinggroup.runs.header import RunStart, end_header, named, start_header
 from tradinggroup.runs.writer import RunWriter
 from tradinggroup.settings import Experiment
 
@@ -66,11 +66,11 @@ def make_run(
         project.runs_folder, experiment="demo", identity=b"x", started_at=started_at, symbols=SYMBOLS, sources=sources
     ) as writer:
         start = RunStart(
-            run_id=writer.run_id, experiment=settings, arguments={"note": note}, bundle=FakeBundle(),
+            experiment=settings, arguments={"note": note}, bundle=FakeBundle(),
             models={"news_sentiment": model, "decision": model}, sessions=SESSIONS, calls_mode="record",
             project_root=project.root, started_at=started_at, note=note,
         )  # fmt: skip
-        header = start_header(start)
+        header = named(start_header(start), writer.run_id)
         writer.write_header(header)
         for symbol in SYMBOLS:
             send_rows(writer, symbol, sessions)

@@ -15,7 +15,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 def start(tmp_path: Path, *, bundle: object = None, base_url: str | None = None, **changes: object) -> RunStart:
     return RunStart(
-        run_id="abc123", experiment=experiment(**changes), arguments={"cash_usd": 5.0}, bundle=bundle or FakeBundle(),  # type: ignore[arg-type]
+        experiment=experiment(**changes), arguments={"cash_usd": 5.0}, bundle=bundle or FakeBundle(),  # type: ignore[arg-type]
         models={"decision": "rules"}, sessions=SESSIONS, calls_mode="record", project_root=tmp_path, started_at=NOW, base_url=base_url,
     )  # fmt: skip
 

@@ -18,10 +18,10 @@ from tradinggroup.models.rules import RulesAnalyst
 from tradinggroup.project import Project
 from tradinggroup.risk.profile import load_profile
 from tradinggroup.runs.agents_job import run_agents
-from tradinggroup.runs.execution import markets_of
 from tradinggroup.runs.inputs import RunInputs
 from tradinggroup.runs.progress import NoProgress
 from tradinggroup.runs.rows import csv_line, json_line
+from tradinggroup.runs.window import markets_of
 from tradinggroup.settings import Experiment
 
 PROFILE = REPOSITORY / "risk" / "default.toml"

@@ -19,11 +19,11 @@ from tradinggroup.backtest.trades import TradeBook
 from tradinggroup.data.records import ActionKind, CorporateAction
 from tradinggroup.risk.account import Account
 from tradinggroup.risk.costs import Commission
+from tradinggroup.risk.profile import Limits
 from tradinggroup.risk.rebasing import rebase_shares
 from tradinggroup.risk.sizing import fit_at_open
 from tradinggroup.risk.verdicts import ReasonCode, Status, Verdict
-
-SESSIONS_PER_YEAR = 252
+from tradinggroup.settings import SESSIONS_PER_YEAR
 
 
 def run_account(
@@ -34,6 +34,7 @@ def run_account(
     commission: Commission,
     sink: RunSink,
     cash_rate_per_year: float = 0.0,
+    limits: Limits | None = None,
 ) -> None:
     """Run one account of `cash_usd` over the window of `market` and send its order, fill, trade and equity rows to `sink`.
 
@@ -47,8 +48,11 @@ def run_account(
         commission: of every fill.
         sink: takes the rows.
         cash_rate_per_year: what cash earns; each session pays a 252nd of it.
+        limits: of the risk profile, which hold at the fill too; None for a trader that has none.
     """
-    run = _AccountRun(market, trader, cash_usd=cash_usd, sink=sink, commission=commission, cash_rate_per_year=cash_rate_per_year)
+    run = _AccountRun(
+        market, trader, cash_usd=cash_usd, sink=sink, commission=commission, cash_rate_per_year=cash_rate_per_year, limits=limits
+    )
     run.finish(play(market, run, cash_usd=cash_usd, commission=commission))
 
 
@@ -67,12 +71,21 @@ class _AccountRun:
     """The state of a run between two calls of the broker."""
 
     def __init__(
-        self, market: SymbolMarket, trader: Trader, *, cash_usd: float, sink: RunSink, commission: Commission, cash_rate_per_year: float
+        self,
+        market: SymbolMarket,
+        trader: Trader,
+        *,
+        cash_usd: float,
+        sink: RunSink,
+        commission: Commission,
+        cash_rate_per_year: float,
+        limits: Limits | None,
     ) -> None:
         self._market = market
         self._trader = trader
         self._sink = sink
         self._commission = commission
+        self._limits = limits
         self._cash_rate = cash_rate_per_year / SESSIONS_PER_YEAR
         self._opens = market.open_usd.tolist()
         self._closes = market.close_usd.tolist()
@@ -178,7 +191,12 @@ class _AccountRun:
         held, open_usd = broker.held_shares, self._opens[self._bar]
         if order.shares:
             fitted, verdict = fit_at_open(
-                order.shares, cash_usd=broker.cash_usd, held_shares=held, open_usd=open_usd, commission=self._commission
+                order.shares,
+                cash_usd=broker.cash_usd,
+                held_shares=held,
+                open_usd=open_usd,
+                commission=self._commission,
+                limits=self._limits,
             )
         else:
             fitted, verdict = 0, _vanished(order, held)

@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tradinggroup.backtest.sink import Row
+from tradinggroup.settings import SESSIONS_PER_YEAR
 
-SESSIONS_PER_YEAR = 252
 ALL = "ALL"
 ZERO_VOLATILITY = 1e-12
 """Annual volatility below this is rounding: no risk was taken."""

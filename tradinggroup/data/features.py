@@ -14,13 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tradinggroup.settings import ForecastSettings
+from tradinggroup.settings import SESSIONS_PER_YEAR, ForecastSettings
 
 HISTORY_CLOSES = 150
 """Closes the desk passes: Wilder's smoothing has forgotten its start to one part in ten thousand by then."""
 
 MINIMUM_CLOSES = 21
-SESSIONS_PER_YEAR = 252
 FLAT_RSI = 50.0
 
 

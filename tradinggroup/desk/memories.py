@@ -42,7 +42,7 @@ class SymbolMemories:
             p_sideways=forecasting.p_sideways,
             argmax_label=forecasting.argmax_label,
             gated_label=forecasting.gated_label,
-            news_score=None if news.no_news else news.score,
+            news_score=news.known_score,
             is_fallback=forecasting.failure is not None,
         )
 
@@ -90,7 +90,7 @@ class SymbolMemories:
             forced=state["forced_exit"] is not None,
             features=state["features"],
             gated_label=state["forecasting"].gated_label,
-            news_score=None if news.no_news else news.score,
+            news_score=news.known_score,
         )
 
     def label_decision(self, moment: Moment) -> DecisionOutcome | None:
@@ -112,6 +112,7 @@ class SymbolMemories:
             profile=self._rules.profile,
             commission=self._rules.commission,
             gap_buffer_fraction=self._rules.gap_buffer_fraction,
+            cash_rate_per_year=self._rules.cash_rate_per_year,
             settings=self._rules.reflection,
         )
         self._lessons.add(outcome)

@@ -36,6 +36,7 @@ class TradingRules:
     profile: RiskProfile
     commission: Commission
     gap_buffer_fraction: float
+    cash_rate_per_year: float
     forecasting: ForecastSettings
     reflection: ReflectionSettings
     has_risk: bool
@@ -50,6 +51,7 @@ class TradingRules:
             profile=profile,
             commission=Commission(**experiment.costs.model_dump()),
             gap_buffer_fraction=experiment.gap_buffer_fraction,
+            cash_rate_per_year=experiment.cash_rate_per_year,
             forecasting=experiment.agents.forecasting,
             reflection=experiment.reflection,
             has_risk="risk" not in experiment.without,

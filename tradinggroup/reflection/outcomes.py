@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from tradinggroup.reflection.records import (
@@ -23,10 +23,10 @@ from tradinggroup.reflection.records import (
 )
 from tradinggroup.risk.account import Account
 from tradinggroup.risk.costs import Commission
-from tradinggroup.risk.profile import RiskProfile
+from tradinggroup.risk.profile import Limits, RiskProfile
 from tradinggroup.risk.rebasing import rebase_account, rebase_shares
 from tradinggroup.risk.sizing import fit_at_open, size_action
-from tradinggroup.settings import ReflectionSettings
+from tradinggroup.settings import SESSIONS_PER_YEAR, ReflectionSettings
 
 __all__ = [
     "DecisionCase",
@@ -131,6 +131,7 @@ def label_decision(
     commission: Commission,
     gap_buffer_fraction: float,
     settings: ReflectionSettings,
+    cash_rate_per_year: float = 0.0,
 ) -> DecisionOutcome:
     """Label a decision, and what each of the three actions would have been, at the next session's open and close.
 
@@ -150,6 +151,7 @@ def label_decision(
         commission: of each fill.
         gap_buffer_fraction: as in `size_action`.
         settings: weights of the reward.
+        cash_rate_per_year: what cash earns; one session of it comes before that open.
     """
     if open_usd is None or close_usd is None:
         return DecisionOutcome(case, outcome_session, known_at, label=None, reason=NO_BAR)
@@ -157,12 +159,18 @@ def label_decision(
         return DecisionOutcome(case, outcome_session, known_at, label=None, reason=NO_EQUITY)
     morning = _Morning(
         equity_before_usd=float(case.account.equity_usd),
-        account=_after_actions(case.account, split_ratio=split_ratio, dividend_per_share_usd=dividend_per_share_usd),
+        account=_after_actions(
+            case.account,
+            split_ratio=split_ratio,
+            dividend_per_share_usd=dividend_per_share_usd,
+            cash_rate_per_year=cash_rate_per_year,
+        ),
         split_ratio=split_ratio,
         open_usd=float(open_usd),
         close_usd=float(close_usd),
         benchmark_return_fraction=float((close_usd + dividend_per_share_usd) * split_ratio / case.account.close_usd - 1),
         commission=commission,
+        limits=profile.limits,
         settings=settings,
     )
     sized = {
@@ -192,6 +200,7 @@ class _Morning:
     close_usd: float
     benchmark_return_fraction: float
     commission: Commission
+    limits: Limits
     settings: ReflectionSettings
 
     def result(self, ordered_shares: int) -> ActionResult:
@@ -202,6 +211,7 @@ class _Morning:
             held_shares=self.account.shares,
             open_usd=self.open_usd,
             commission=self.commission,
+            limits=self.limits,
         )
         fee_usd = self.commission.usd(shares, self.open_usd)
         cash_usd = self.account.cash_usd - shares * self.open_usd - fee_usd
@@ -220,9 +230,9 @@ class _Morning:
         )
 
 
-def _after_actions(account: Account, *, split_ratio: float, dividend_per_share_usd: float) -> Account:
-    """The account before the open: rebased by the split, with the dividend of the shares held at the close before."""
-    rebased = rebase_account(account, split_ratio)
+def _after_actions(account: Account, *, split_ratio: float, dividend_per_share_usd: float, cash_rate_per_year: float) -> Account:
+    """The account before the open, as the engine has it: a session's interest, then the split, then the dividend."""
+    rebased = rebase_account(replace(account, cash_usd=account.cash_usd * (1 + cash_rate_per_year / SESSIONS_PER_YEAR)), split_ratio)
     return Account(
         cash_usd=rebased.cash_usd + dividend_per_share_usd * account.shares * split_ratio,
         shares=rebased.shares,

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from tradinggroup.risk.account import Account
 from tradinggroup.risk.costs import Commission
-from tradinggroup.risk.profile import RiskProfile
+from tradinggroup.risk.profile import Limits, RiskProfile
 from tradinggroup.risk.verdicts import ReasonCode, Status, Verdict
 
 ExecutedAction = Literal["buy", "hold", "sell"]
@@ -71,11 +71,14 @@ def size_forced_exit(code: ReasonCode, *, account: Account, style: str, profile:
     return Sizing("sell", -count, -count, Verdict(Status.ALLOWED, code, numbers))
 
 
-def fit_at_open(shares: int, *, cash_usd: float, held_shares: int, open_usd: float, commission: Commission) -> tuple[int, Verdict]:
+def fit_at_open(
+    shares: int, *, cash_usd: float, held_shares: int, open_usd: float, commission: Commission, limits: Limits | None = None
+) -> tuple[int, Verdict]:
     """What of an order can fill at the open: `(shares, verdict)`, signed as asked.
 
-    A purchase is cut to what the cash affords with its commission, a sale to what is held. An order whose commission can't
-    be paid is denied, so cash never turns negative.
+    A purchase is cut to what the cash affords with its commission and to what the limits leave room for at this price, since a
+    gap can carry an order over a limit that it kept at the close. A sale is cut to what is held. An order whose commission
+    can't be paid is denied, so cash never turns negative.
 
     Args:
         shares: the order, on the share scale of the open (rebased after a split).
@@ -83,11 +86,13 @@ def fit_at_open(shares: int, *, cash_usd: float, held_shares: int, open_usd: flo
         held_shares: shares held before the fill.
         open_usd: fill price.
         commission: of this fill.
+        limits: of the profile; None for a trader that has none.
     """
     if shares == 0:
         return 0, Verdict(Status.ALLOWED, ReasonCode.HOLD)
     if shares > 0:
-        return _fit_purchase(shares, cash_usd=cash_usd, open_usd=open_usd, commission=commission)
+        rooms = _rooms(limits, cash_usd=cash_usd, position_usd=held_shares * open_usd) if limits is not None else []
+        return _fit_purchase(shares, cash_usd=cash_usd, open_usd=open_usd, commission=commission, rooms=rooms)
     return _fit_sale(-shares, cash_usd=cash_usd, held_shares=held_shares, open_usd=open_usd, commission=commission)
 
 
@@ -115,7 +120,7 @@ def _size_purchase(account: Account, style: str, *, profile: RiskProfile, commis
     if wanted == 0:
         return _no_order(Status.DENIED, ReasonCode.ZERO_SHARES, numbers={"buy_cash_fraction": fraction})
     allowed, code = wanted, ReasonCode.ALLOWED
-    for limit_code, room_usd in _rooms(account, profile):
+    for limit_code, room_usd in _rooms(profile.limits, cash_usd=account.cash_usd, position_usd=account.position_usd):
         room = affordable_shares(room_usd * kept, account.close_usd, commission)
         if room < allowed:
             allowed, code = room, limit_code
@@ -126,14 +131,13 @@ def _size_purchase(account: Account, style: str, *, profile: RiskProfile, commis
     return Sizing("buy", allowed, wanted, Verdict(status, code, numbers))
 
 
-def _rooms(account: Account, profile: RiskProfile) -> list[tuple[ReasonCode, float]]:
+def _rooms(limits: Limits, *, cash_usd: float, position_usd: float) -> list[tuple[ReasonCode, float]]:
     """USD that each limit in force leaves for a purchase, its commission counted as invested."""
-    limits, rooms = profile.limits, []
+    equity_usd, rooms = cash_usd + position_usd, []
     if limits.maximum_weight_fraction < 1:
-        weight_room = limits.maximum_weight_fraction * account.equity_usd - account.position_usd
-        rooms.append((ReasonCode.POSITION_EXCEEDS_MAX_WEIGHT, weight_room))
+        rooms.append((ReasonCode.POSITION_EXCEEDS_MAX_WEIGHT, limits.maximum_weight_fraction * equity_usd - position_usd))
     if limits.cash_buffer_fraction > 0:
-        rooms.append((ReasonCode.CASH_BUFFER, account.cash_usd - limits.cash_buffer_fraction * account.equity_usd))
+        rooms.append((ReasonCode.CASH_BUFFER, cash_usd - limits.cash_buffer_fraction * equity_usd))
     return rooms
 
 
@@ -167,14 +171,20 @@ def _no_order(status: Status, code: ReasonCode, *, wanted: int = 0, numbers: Map
     return Sizing("hold", 0, wanted, Verdict(status, code, numbers or {}))
 
 
-def _fit_purchase(shares: int, *, cash_usd: float, open_usd: float, commission: Commission) -> tuple[int, Verdict]:
-    if math.isfinite(open_usd) and open_usd > 0 and _is_paid_by(cash_usd, shares, open_usd, commission):
-        return shares, Verdict(Status.ALLOWED, ReasonCode.ALLOWED)
-    count = min(shares, affordable_shares(cash_usd, open_usd, commission))
-    numbers = {"wanted_shares": shares, "shares": count}
-    if count == 0:
-        return 0, Verdict(Status.DENIED, ReasonCode.OPEN_UNAFFORDABLE, numbers)
-    return count, Verdict(Status.REDUCED, ReasonCode.OPEN_ABOVE_BUDGET, numbers)
+def _fit_purchase(
+    shares: int, *, cash_usd: float, open_usd: float, commission: Commission, rooms: list[tuple[ReasonCode, float]]
+) -> tuple[int, Verdict]:
+    count, code = shares, ReasonCode.ALLOWED
+    if not (math.isfinite(open_usd) and open_usd > 0 and _is_paid_by(cash_usd, shares, open_usd, commission)):
+        count = min(shares, affordable_shares(cash_usd, open_usd, commission))
+        code = ReasonCode.OPEN_ABOVE_BUDGET if count else ReasonCode.OPEN_UNAFFORDABLE
+    for limit_code, room_usd in rooms:
+        room = affordable_shares(room_usd, open_usd, commission)
+        if room < count:
+            count, code = room, limit_code
+    if code is ReasonCode.ALLOWED:
+        return shares, Verdict(Status.ALLOWED, code)
+    return count, Verdict(Status.REDUCED if count else Status.DENIED, code, {"wanted_shares": shares, "shares": count})
 
 
 def _fit_sale(shares: int, *, cash_usd: float, held_shares: int, open_usd: float, commission: Commission) -> tuple[int, Verdict]:

@@ -17,7 +17,6 @@ from tradinggroup.backtest.desk_trader import DeskTrader, StoppedError
 from tradinggroup.backtest.engine import run_account
 from tradinggroup.backtest.market import SymbolMarket
 from tradinggroup.backtest.sink import Row, RowKind, RunSink
-from tradinggroup.data.features import closes_needed
 from tradinggroup.desk.graph import DeskGraphs, build_graphs
 from tradinggroup.desk.placebo import PlaceboViews
 from tradinggroup.desk.state import TradingRules
@@ -29,6 +28,7 @@ from tradinggroup.retrieval.ports import RetrievalParts
 from tradinggroup.retrieval.registry import make_retrieval
 from tradinggroup.runs.inputs import RunInputs
 from tradinggroup.runs.progress import Progress
+from tradinggroup.runs.window import decision_sessions
 
 POLL_SECONDS = 0.5
 """How often a waiting main thread looks up, so that Ctrl-C is answered at once on every system."""
@@ -92,17 +92,6 @@ def run_agents(
 
     is_serial = inputs.experiment.schedule == "serial"
     _run_all([task(symbol) for symbol in markets], threads=1 if is_serial else len(markets), stop=stop, loop=loop)
-
-
-def decision_sessions(inputs: RunInputs, market: SymbolMarket) -> list[date]:
-    """Sessions of the window at which the agents decide: the symbol has a bar, and enough history before it."""
-    calendar, needed = inputs.bundle.calendar, closes_needed(inputs.experiment.agents.forecasting)
-    with_bar = [market.sessions[position] for position in market.bar_positions]
-    return [
-        session
-        for place, session in enumerate(with_bar)
-        if place >= needed or len(inputs.bundle.view(calendar.close_at(session)).closes(market.symbol, needed).closes_usd) >= needed
-    ]
 
 
 def make_desk(
@@ -169,6 +158,7 @@ def _run_symbol(
             commission=rules.commission,
             sink=sink,
             cash_rate_per_year=inputs.experiment.cash_rate_per_year,
+            limits=inputs.profile.limits,
         )
     finally:
         desk.close()

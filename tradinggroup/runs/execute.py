@@ -11,21 +11,24 @@ from typing import Any
 import orjson
 
 import tradinggroup
+from tradinggroup.backtest.market import SymbolMarket
 from tradinggroup.clock import utc_now
 from tradinggroup.errors import ErrorCode, UsageError
 from tradinggroup.experiment import ResolvedExperiment
 from tradinggroup.models.endpoint import BASE_URL_VARIABLE
 from tradinggroup.models.gateway import CallsMode
+from tradinggroup.models.network import refuse_network
 from tradinggroup.models.recordings import RecordingStore
 from tradinggroup.models.registry import check_model, is_local
 from tradinggroup.project import Project
 from tradinggroup.retrieval.registry import check_retrieval, is_served
 from tradinggroup.runs.execution import Execution
 from tradinggroup.runs.folder import RECORDINGS, RunFolder
-from tradinggroup.runs.header import RunStart, start_header
+from tradinggroup.runs.header import RunStart, named, start_header
 from tradinggroup.runs.inputs import RunInputs, inputs_of_project, inputs_of_run
 from tradinggroup.runs.lessons import keep_lessons
 from tradinggroup.runs.progress import NoProgress, Progress
+from tradinggroup.runs.window import markets_of, window_warnings
 from tradinggroup.runs.writer import RunWriter
 
 
@@ -47,31 +50,32 @@ def run_experiment(project: Project, resolved: ResolvedExperiment, options: RunO
     """
     inputs = inputs_of_project(project, resolved)
     _check_models(inputs, options.calls)
-    started_at = utc_now()
-    writer = RunWriter.create(
-        project.runs_folder,
-        experiment=inputs.experiment.name,
-        identity=orjson.dumps([inputs.experiment.to_plain(), inputs.bundle.hash], option=orjson.OPT_SORT_KEYS),
-        started_at=started_at,
-        symbols=inputs.experiment.symbols,
-        sources=inputs.sources,
-    )
+    markets = markets_of(inputs)
     start = RunStart(
-        run_id=writer.run_id,
         experiment=inputs.experiment,
         arguments=options.arguments,
         bundle=inputs.bundle,
         models=inputs.models,
         cards={agent: card.hash for agent, card in inputs.cards.items()},
-        sessions=inputs.bundle.calendar.sessions(inputs.experiment.start, inputs.experiment.end),
+        sessions=next(iter(markets.values())).sessions,
+        warnings=window_warnings(inputs, markets),
         calls_mode=options.calls,
         project_root=project.root,
-        started_at=started_at,
+        started_at=utc_now(),
         note=options.note,
         variant=resolved.variant,
         base_url=os.environ.get(BASE_URL_VARIABLE) if _asks_server(inputs) else None,
     )
-    return _execute(project, inputs, writer, start_header(start), options.calls, progress)
+    header = start_header(start)  # asks git: before there is a folder that an interrupt could leave without its header
+    writer = RunWriter.create(
+        project.runs_folder,
+        experiment=inputs.experiment.name,
+        identity=orjson.dumps([inputs.experiment.to_plain(), inputs.bundle.hash], option=orjson.OPT_SORT_KEYS),
+        started_at=start.started_at,
+        symbols=inputs.experiment.symbols,
+        sources=inputs.sources,
+    )
+    return _execute(project, inputs, writer, named(header, writer.run_id), options.calls, progress, markets=markets)
 
 
 def resume_run(project: Project, run: RunFolder, options: RunOptions, progress: Progress | None = None) -> RunFolder:
@@ -98,19 +102,29 @@ def resume_run(project: Project, run: RunFolder, options: RunOptions, progress: 
         outage = store.first_outage_session()
     writer = RunWriter.resume(run.path, symbols=inputs.experiment.symbols, before=outage)
     header = {key: value for key, value in run.header.items() if key != "files"} | {"status": "running", "finished_at": None}
-    return _execute(project, inputs, writer, header, options.calls, progress)
+    return _execute(project, inputs, writer, header, options.calls, progress, markets=markets_of(inputs))
 
 
 def _execute(
-    project: Project, inputs: RunInputs, writer: RunWriter, header: Mapping[str, Any], calls: CallsMode, progress: Progress | None
+    project: Project,
+    inputs: RunInputs,
+    writer: RunWriter,
+    header: Mapping[str, Any],
+    calls: CallsMode,
+    progress: Progress | None,
+    *,
+    markets: Mapping[str, SymbolMarket],
 ) -> RunFolder:
     with contextlib.ExitStack() as opened:
         opened.callback(writer.close)
         writer.write_header(header)
         run_store = opened.enter_context(RecordingStore.open(writer.folder / RECORDINGS))
         shared = opened.enter_context(RecordingStore.open(project.shared_recordings)) if _asks_server(inputs) else None
+        if calls == "replay":
+            opened.enter_context(refuse_network())
         run = Execution(
             inputs=inputs,
+            markets=markets,
             writer=writer,
             header=header,
             run_store=run_store,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tradinggroup.backtest.market import SymbolMarket, market_of
+from tradinggroup.backtest.market import SymbolMarket
 from tradinggroup.clock import utc_now
 from tradinggroup.errors import BudgetError, ProviderError
 from tradinggroup.models.gateway import CallsMode, Gateway
@@ -36,6 +36,7 @@ class Execution:
     """What one execution works with. `header` is the one with status `running`, which is on disk before the first call."""
 
     inputs: RunInputs
+    markets: Mapping[str, SymbolMarket]
     writer: RunWriter
     header: Mapping[str, Any]
     run_store: RecordingStore
@@ -50,14 +51,14 @@ class Execution:
 
         Raises what ended the run early, after the folder was closed with the status that says so.
         """
-        markets, gateway = markets_of(self.inputs), self._gateway()
+        gateway = self._gateway()
         retrieval = self._retrieval(gateway)
         # Rows whose recordings a kill has lost could not come out the same again: another answer would be given.
         self.writer.write_after(self.run_store.flush)
         try:
             with LoopThread() as loop, self._closing(gateway, retrieval, loop):
-                self._run_agents(markets, gateway, retrieval, loop)
-            return self._finish_whole(markets, gateway)
+                self._run_agents(gateway, retrieval, loop)
+            return self._finish_whole(gateway)
         except BaseException as error:
             self._finish(_status_of(error), self._partial_figures(gateway))
             raise
@@ -82,11 +83,11 @@ class Execution:
             sources=VectorSources(self.run_store, chunk_store, self.mode),
         )
 
-    def _run_agents(self, markets: Mapping[str, SymbolMarket], gateway: Gateway, retrieval: Retrieval, loop: LoopThread) -> None:
+    def _run_agents(self, gateway: Gateway, retrieval: Retrieval, loop: LoopThread) -> None:
         if self.inputs.experiment.agents_enabled:
             run_agents(
                 self.inputs,
-                markets=markets,
+                markets=self.markets,
                 model=gateway,
                 loop=loop,
                 sink=self.writer,
@@ -94,7 +95,7 @@ class Execution:
                 retrieval=retrieval.parts,
             )
             return
-        for symbol in markets:
+        for symbol in self.markets:
             self.writer.symbol_done(symbol)
 
     @contextlib.contextmanager
@@ -109,9 +110,9 @@ class Execution:
             closing.callback(lambda: loop.run(retrieval.aclose()))
             yield
 
-    def _finish_whole(self, markets: Mapping[str, SymbolMarket], gateway: Gateway) -> RunFolder:
+    def _finish_whole(self, gateway: Gateway) -> RunFolder:
         statistics = gateway.statistics
-        figures, report = result_figures(self.inputs, RunFolder.open(self.writer.folder), markets=markets)
+        figures, report = result_figures(self.inputs, RunFolder.open(self.writer.folder), markets=self.markets)
         for name, result in report.results.items():
             if result.reason is None:
                 self.writer.write_baseline(name, equity=_all_rows(result.equity), fills=_all_rows(result.fills))
@@ -127,12 +128,6 @@ class Execution:
         self.writer.finish(end_header(self.header, status=status, finished_at=utc_now(), results=figures))
         self.progress.finish()
         return RunFolder.open(self.writer.folder)
-
-
-def markets_of(inputs: RunInputs) -> dict[str, SymbolMarket]:
-    """The window of every symbol, by symbol."""
-    experiment = inputs.experiment
-    return {symbol: market_of(inputs.bundle, symbol, experiment.start, experiment.end) for symbol in sorted(experiment.symbols)}
 
 
 def _status_of(error: BaseException) -> str:

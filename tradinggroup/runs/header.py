@@ -56,7 +56,6 @@ class BundleIdentity(Protocol):
 class RunStart:
     """What is known before the first call."""
 
-    run_id: str
     experiment: Experiment
     arguments: Mapping[str, Any]
     """What was passed besides the file, as plain values by dotted key."""
@@ -68,6 +67,8 @@ class RunStart:
     calls_mode: str
     project_root: Path
     started_at: datetime
+    warnings: Sequence[str] = ()
+    """What a reader must know of the window, beside what the settings and the bundle say."""
     note: str | None = None
     base_url: str | None = None
     """The server's address where a model is asked over the network."""
@@ -82,7 +83,6 @@ def start_header(start: RunStart) -> dict[str, Any]:
     experiment = start.experiment
     return {
         "format_version": FORMAT_VERSION,
-        "run_id": start.run_id,
         "status": "running",
         "title": model_title(start.models),
         "note": start.note,
@@ -92,7 +92,7 @@ def start_header(start: RunStart) -> dict[str, Any]:
         "start": start.sessions[0].isoformat() if start.sessions else None,
         "end": start.sessions[-1].isoformat() if start.sessions else None,
         "sessions": len(start.sessions),
-        "warnings": start_warnings(experiment, start.bundle),
+        "warnings": [*start_warnings(experiment, start.bundle), *start.warnings],
         "bundle": {
             "name": start.bundle.name,
             "id": start.bundle.id,
@@ -112,6 +112,11 @@ def start_header(start: RunStart) -> dict[str, Any]:
         "started_at": iso_utc(start.started_at),
         "finished_at": None,
     }
+
+
+def named(header: Mapping[str, Any], run_id: str) -> dict[str, Any]:
+    """The header of the run that was given this id. Everything else of it is gathered before there is a folder."""
+    return {"format_version": header["format_version"], "run_id": run_id, **header}
 
 
 def end_header(started: Mapping[str, Any], *, status: str, finished_at: datetime, results: Mapping[str, Any]) -> dict[str, Any]:

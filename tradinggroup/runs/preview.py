@@ -23,10 +23,10 @@ from tradinggroup.retrieval.chunk_store import ChunkStore
 from tradinggroup.retrieval.kept_embedder import VectorSources
 from tradinggroup.retrieval.ports import RetrievalParts
 from tradinggroup.retrieval.registry import check_retrieval, make_retrieval
-from tradinggroup.runs.agents_job import decision_sessions, run_agents
-from tradinggroup.runs.execution import markets_of
+from tradinggroup.runs.agents_job import run_agents
 from tradinggroup.runs.inputs import RunInputs, inputs_of_project, open_bundle, profile_of
 from tradinggroup.runs.progress import NoProgress
+from tradinggroup.runs.window import decision_sessions, markets_of, window_warnings
 from tradinggroup.settings import RetrievalSettings
 
 
@@ -46,6 +46,7 @@ def check_experiment(project: Project, resolved: ResolvedExperiment) -> list[Che
         ("cards", lambda: f"{len(load_cards(project))} read, placeholders and schemas known"),
         ("risk profile", lambda: _profile_text(project, experiment.risk)),
         ("bundle", lambda: _bundle_text(project, resolved)),
+        ("window", lambda: _window_text(project, resolved)),
         ("model", lambda: _model_text(project, resolved)),
         ("retrieval", lambda: _retrieval_text(resolved.experiment.retrieval)),
     ]
@@ -92,7 +93,7 @@ def render_prompts(project: Project, resolved: ResolvedExperiment, agent: str, s
     inputs = inputs_of_project(project, replace(resolved, experiment=shortened))
     markets = markets_of(inputs)
     model = _PreviewModel(project, wanted=(agent, session.isoformat()))
-    with LoopThread() as loop, _kept_retrieval(project, inputs, model) as parts:
+    with contextlib.closing(model), LoopThread() as loop, _kept_retrieval(project, inputs, model) as parts:
         run_agents(inputs, markets=markets, model=model, loop=loop, sink=MemorySink(), progress=NoProgress(), retrieval=parts)
     return sorted(model.wanted_requests, key=lambda request: (request.purpose, request.position))
 
@@ -136,6 +137,11 @@ class _PreviewModel:
         self._wanted = wanted
         self.wanted_requests: list[ModelRequest] = []
 
+    def close(self) -> None:
+        """Close the recordings."""
+        if self._store is not None:
+            self._store.close()
+
     async def answer(self, request: ModelRequest) -> ModelReply:
         """A recorded answer, else that of the rule-based analyst."""
         if (request.agent, request.session) == self._wanted:
@@ -154,6 +160,13 @@ def _looked(what: str, look: Callable[[], str]) -> CheckLine:
 def _profile_text(project: Project, name: str) -> str:
     profile_of(project, name)
     return f"{name}, limits and styles valid"
+
+
+def _window_text(project: Project, resolved: ResolvedExperiment) -> str:
+    inputs = inputs_of_project(project, resolved)
+    markets = markets_of(inputs)
+    sessions = next(iter(markets.values())).sessions
+    return "; ".join([f"{len(sessions)} sessions, {sessions[0]}..{sessions[-1]}", *window_warnings(inputs, markets)])
 
 
 def _bundle_text(project: Project, resolved: ResolvedExperiment) -> str:

@@ -17,6 +17,7 @@ from tradinggroup.runs.execution import Execution
 from tradinggroup.runs.folder import RunFolder
 from tradinggroup.runs.inputs import inputs_of_run
 from tradinggroup.runs.progress import NoProgress, Progress
+from tradinggroup.runs.window import markets_of
 from tradinggroup.runs.writer import RunWriter, append_check
 
 
@@ -50,6 +51,7 @@ def verify_run(project: Project, run: RunFolder, progress: Progress | None = Non
         writer.write_header(header)
         again = Execution(
             inputs=inputs,
+            markets=markets_of(inputs),
             writer=writer,
             header=header,
             run_store=store,

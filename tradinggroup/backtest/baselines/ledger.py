@@ -14,10 +14,10 @@ import numpy.typing as npt
 from tradinggroup.backtest.baselines.paths import WeightPath
 from tradinggroup.backtest.baselines.rules import Costs
 from tradinggroup.backtest.baselines.targets import Counts, Floats, affordable_counts, are_paid, commissions_usd, shares_for_weights
-from tradinggroup.backtest.engine import SESSIONS_PER_YEAR
 from tradinggroup.backtest.market import SymbolMarket
 from tradinggroup.data.records import ActionKind, CorporateAction
 from tradinggroup.risk.rebasing import WHOLE_TOLERANCE_SHARES
+from tradinggroup.settings import SESSIONS_PER_YEAR
 
 
 @dataclass(slots=True)
