@@ -53,6 +53,18 @@ def test_a_card_of_the_project_wins(tmp_path: Path) -> None:
     text = FRONT.replace("max_tokens", 'model = "openai:x"\nmax_tokens') + "Act on {symbol}.\n"
     card = load_card(project_with(tmp_path, "decision", text), "decision")
     assert (card.model, card.output, card.parameters) == ("openai:x", Decision, {"temperature": 0.0, "max_tokens": 64})
+
+
+def test_other_decoding_parameters_are_passed_on(tmp_path: Path) -> None:
+    more = "[parameters]\ntop_p = 0.9\nmax_completion_tokens = 32\n"
+    front, fence = FRONT[: -len("+++\n")], "+++\n"
+    card = load_card(project_with(tmp_path, "decision", f"{front}{more}{fence}Act on {{symbol}}.\n"), "decision")
+    assert card.parameters == {"temperature": 0.0, "max_tokens": 64, "top_p": 0.9, "max_completion_tokens": 32}
+
+
+def test_a_template_is_filled(tmp_path: Path) -> None:
+    text = FRONT + "Act on {symbol}.\n"
+    card = load_card(project_with(tmp_path, "decision", text), "decision")
     assert card.templates["decision"].render({"symbol": "ACME"}) == "Act on ACME."
 
 

@@ -314,3 +314,13 @@ def test_a_store_that_was_killed_is_read(tmp_path: Path) -> None:
     (tmp_path / "killed.sqlite-shm").unlink()
     with RecordingStore.open(tmp_path / "killed.sqlite", readonly=True) as reader:
         assert reader.get(request()) is not None
+
+
+def test_a_write_that_fails_in_python_leaves_the_store_usable(tmp_path: Path) -> None:
+    """A value that SQLite cannot hold raises no error of its own kind; the transaction must not stay open behind it."""
+    with RecordingStore.open(tmp_path / "store.sqlite") as store:
+        with pytest.raises(OverflowError), store._transaction():
+            store._connection.execute("SELECT ?", (10**30,))
+        store.flush()
+        with store._transaction():
+            store._connection.execute("SELECT 1")

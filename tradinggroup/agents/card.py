@@ -42,6 +42,8 @@ class Card:
     output: type[Answer]
     temperature: float
     max_tokens: int
+    more_parameters: Mapping[str, bool | int | float | str]
+    """Other decoding parameters, passed on as they are (`[parameters]` in the front matter)."""
     model: str | None
     """A model of its own (`openai:<name>`), or None for the experiment's."""
     templates: Mapping[str, Template]
@@ -57,7 +59,7 @@ class Card:
     @property
     def parameters(self) -> dict[str, Any]:
         """Decoding parameters as they are sent."""
-        return {"temperature": self.temperature, "max_tokens": self.max_tokens}
+        return {"temperature": self.temperature, "max_tokens": self.max_tokens, **self.more_parameters}
 
 
 class _FrontMatter(BaseModel):
@@ -68,6 +70,7 @@ class _FrontMatter(BaseModel):
     temperature: float = Field(ge=0, le=2, allow_inf_nan=False)
     max_tokens: int = Field(ge=1)
     model: str | None = Field(None, min_length=1)
+    parameters: dict[str, bool | int | float | str] = Field(default_factory=dict)
 
 
 def load_cards(project: Project) -> dict[str, Card]:
@@ -120,6 +123,7 @@ class _Reader:
             output=Schemas.BY_NAME[front.output],
             temperature=front.temperature,
             max_tokens=front.max_tokens,
+            more_parameters=front.parameters,
             model=front.model,
             templates=templates,
             text=text,

@@ -59,6 +59,10 @@ def read_completion(raw: str) -> Completion:
     )
 
 
+MOST_TOKENS = 2**53
+"""Beyond it a count is nonsense, and too large for some of the places that keep it."""
+
+
 def error_message(raw: str) -> str:
     """One short line of what a server said went wrong: the message of its error object, else the start of the body."""
     try:
@@ -93,8 +97,9 @@ def _first_tokens(body: Any) -> tuple[tuple[str, float], ...]:
 
 
 def _usage(body: Any) -> Usage:
+    """Tokens as the server counted them; what is no count that a file can hold is zero."""
     counts = [body.get(name) if isinstance(body, dict) else None for name in ("prompt_tokens", "completion_tokens")]
-    return Usage(*(count if isinstance(count, int) else 0 for count in counts))
+    return Usage(*(count if type(count) is int and 0 <= count <= MOST_TOKENS else 0 for count in counts))
 
 
 def _model_returned(body: dict[str, Any]) -> str:

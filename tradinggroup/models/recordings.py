@@ -292,9 +292,11 @@ class RecordingStore:
             self._connection.execute("BEGIN IMMEDIATE")
             yield
             self._connection.execute("COMMIT")
-        except sqlite3.DatabaseError as error:
+        except BaseException as error:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
+            if not isinstance(error, sqlite3.DatabaseError):
+                raise
             known = isinstance(error, sqlite3.OperationalError)
             self._write_error = unwritable(self.path, error) if known else invalid(self.path, error)
             raise self._write_error from error
