@@ -15,7 +15,19 @@ from tradinggroup.retrieval import chunk_store
 from tradinggroup.retrieval.chunk_store import ChunkStore, Row, collection_name, text_key
 
 TEXTS = ["Revenue rose.", "Debt fell.", "The CEO left.", ""]
-ROWS = np.random.default_rng(3).normal(size=(4, 16)).astype(np.float32) * np.float32(1e-3)
+ROWS = np.random.default_rng(3).normal(size=(4, 8)).astype(np.float32) * np.float32(1e-3)
+
+
+WRITER = """
+import sys, numpy as np
+from pathlib import Path
+from tradinggroup.retrieval.chunk_store import ChunkStore
+for turn in range(3):
+    store = ChunkStore(Path(sys.argv[1]), embedder="openai:a")
+    texts = [f"{sys.argv[2]} {turn} {number}" for number in range(200)]
+    store.note(texts, np.full((200, 8), float(sys.argv[2]) + turn, dtype=np.float32))
+    store.close()
+"""
 
 
 def fill(path: Path, *, embedder: str = "openai:a", texts: list[str] = TEXTS, rows: Row = ROWS) -> None:
@@ -47,7 +59,7 @@ def test_vectors_come_back_to_the_bit(tmp_path: Path) -> None:
 def test_each_embedder_has_its_own(tmp_path: Path) -> None:
     fill(tmp_path)
     fill(tmp_path, embedder="onnx-minilm", rows=ROWS[:, :3])
-    assert {row.shape for row in read(tmp_path).values()} == {(16,)}
+    assert {row.shape for row in read(tmp_path).values()} == {(8,)}
     assert {row.shape for row in read(tmp_path, embedder="onnx-minilm").values()} == {(3,)}
     assert read(tmp_path, embedder="openai:b") == {}
     assert collection_name("openai:nomic/embed text") != collection_name("openai:nomic-embed-text")
@@ -77,10 +89,35 @@ def test_looking_makes_nothing_and_what_is_there_is_not_written_again(tmp_path: 
 
 
 def test_no_piece_of_memory_is_left_in_the_index_files(tmp_path: Path) -> None:
+    def are_blank() -> bool:
+        files = [file for name in chunk_store._INDEX_FILES for file in tmp_path.glob(f"*/{name}")]
+        return bool(files) and not any(any(file.read_bytes()) for file in files)
+
     fill(tmp_path)
-    files = [file for name in chunk_store._INDEX_FILES for file in tmp_path.glob(f"*/{name}")]
-    assert files
-    assert not any(any(file.read_bytes()) for file in files)
+    assert are_blank()
+    store = ChunkStore(tmp_path, embedder="openai:a")
+    assert len(store.get([text_key(text) for text in TEXTS])) == len(TEXTS)
+    assert are_blank(), "also while it is open: a killed run closes nothing"
+    store.close()
+    assert are_blank()
+
+
+def test_a_store_that_was_open_before_another_wrote(tmp_path: Path) -> None:
+    import chromadb
+
+    fill(tmp_path)
+    reader = ChunkStore(tmp_path, embedder="openai:a")
+    assert len(reader.get([text_key(TEXTS[0])])) == 1
+    command = [sys.executable, "-c", WRITER, str(tmp_path), "10"]
+    subprocess.run(command, env={**os.environ, "OPENBLAS_NUM_THREADS": "1"}, check=True, timeout=120)
+    assert len(reader.get([text_key(text) for text in TEXTS])) == len(TEXTS)
+    reader.note(["mine", f"{10} {0} {5}"], ROWS[:2, :8])
+    reader.close()
+    client = chromadb.PersistentClient(str(tmp_path))
+    found = client.get_collection(collection_name("openai:a"), embedding_function=None).get(include=["embeddings"])
+    client.close()
+    assert len(found["ids"]) == len(set(found["ids"])) == len(TEXTS) + 600 + 1
+    assert len(found["embeddings"]) == len(found["ids"])
 
 
 def test_a_store_that_is_in_the_way_costs_nothing_but_time(tmp_path: Path) -> None:
@@ -106,18 +143,7 @@ def test_a_locked_store_is_gone_without(tmp_path: Path, monkeypatch: pytest.Monk
     assert len(read(tmp_path)) == len(TEXTS)
 
 
-WRITER = """
-import sys, numpy as np
-from pathlib import Path
-from tradinggroup.retrieval.chunk_store import ChunkStore
-for turn in range(3):
-    store = ChunkStore(Path(sys.argv[1]), embedder="openai:a")
-    texts = [f"{sys.argv[2]} {turn} {number}" for number in range(200)]
-    store.note(texts, np.full((200, 8), float(sys.argv[2]) + turn, dtype=np.float32))
-    store.close()
-"""
-
-
+@pytest.mark.slow
 def test_two_processes_write_one_store(tmp_path: Path) -> None:
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
     writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path), name], env=environment) for name in ("10", "20")]

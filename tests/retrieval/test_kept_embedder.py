@@ -117,3 +117,11 @@ def test_an_error_reaches_everybody_who_waits_and_the_text_can_be_asked_again() 
 
     asyncio.run(ask())
     assert calls == [["a"], ["a"]]
+
+
+def test_another_model_under_the_same_name_is_said(tmp_path: Path) -> None:
+    store = ChunkStore(tmp_path, embedder=NAME)
+    store.note(["old"], np.ones((1, 3), dtype=np.float32))
+    store.close()
+    with pytest.raises(DataError, match="vectors of 9 numbers and of 3: another model goes by its name now"):
+        vectors(VectorSources(None, ChunkStore(tmp_path, embedder=NAME)), ["old", "new"])

@@ -70,7 +70,9 @@ class ChunkStore:
                     return {}
                 if self._collection is None:
                     with self._index():
-                        self._opened()
+                        # The first question makes Chroma write its index files.
+                        self._opened().get(ids=kept[:1], include=[])
+                        _blank_index_files(self._path)
                 found: Mapping[str, Any] = self._opened().get(ids=kept, include=["metadatas"])
         except Exception:  # Chroma's errors have no common base, and what is not found here is made again
             return {}
@@ -84,27 +86,34 @@ class ChunkStore:
     def close(self) -> None:
         """Write what was noted and is not there yet, and release the files. Closing twice is fine."""
         with contextlib.suppress(Exception):  # as in `get`: a full disk costs the next run some time
+            self._release()
             if self._noted:
                 self._write_noted()
         self._noted.clear()
-        if self._client is not None:
-            self._client.close()  # type: ignore[attr-defined]  # of the concrete client, not of the interface
-            self._client = self._collection = None
-            _blank_index_files(self._path)
 
     @property
     def _chroma_file(self) -> Path:
         return self._path / "chroma.sqlite3"
 
     def _write_noted(self) -> None:
+        """With a client of its own: one that was opened before another process wrote does not know what was written."""
         with self._index() as index:
             kept = self._kept(index)
             entries = [(key, *entry) for key, entry in self._noted.items() if key not in kept]
-            for start in range(0, len(entries), BATCH_SIZE):
-                keys, texts, rows = zip(*entries[start : start + BATCH_SIZE], strict=True)
-                metadatas: Any = [_metadata(text, row) for text, row in zip(texts, rows, strict=True)]
-                self._opened().upsert(ids=list(keys), documents=list(texts), embeddings=np.stack(rows), metadatas=metadatas)
+            try:
+                for start in range(0, len(entries), BATCH_SIZE):
+                    keys, texts, rows = zip(*entries[start : start + BATCH_SIZE], strict=True)
+                    metadatas: Any = [_metadata(text, row) for text, row in zip(texts, rows, strict=True)]
+                    self._opened().upsert(ids=list(keys), documents=list(texts), embeddings=np.stack(rows), metadatas=metadatas)
+            finally:
+                self._release()
             index.executemany("INSERT OR IGNORE INTO kept VALUES (?, ?)", [(self._name, key) for key, *_ in entries])
+
+    def _release(self) -> None:
+        if self._client is not None:
+            self._client.close()  # type: ignore[attr-defined]  # of the concrete client, not of the interface
+            self._client = self._collection = None
+            _blank_index_files(self._path)
 
     def _keys_at_first(self) -> frozenset[str]:
         """What was there at the first look-up. A store that does not exist is not made for a look-up."""

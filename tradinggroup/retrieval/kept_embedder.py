@@ -64,7 +64,11 @@ class KeptEmbedder:
         if tasks:
             # A waiter that is cancelled does not cancel it for the others.
             await asyncio.gather(*(asyncio.shield(task) for task in tasks))
-        return unit_rows(np.stack([self._rows[text_key(text)] for text in texts]).astype(np.float64))
+        rows = [self._rows[text_key(text)] for text in texts]
+        lengths = sorted({len(row) for row in rows})
+        if len(lengths) > 1:
+            raise self._changed(lengths)
+        return unit_rows(np.stack(rows).astype(np.float64))
 
     def _landed(self, made: dict[str, str], task: asyncio.Task[None]) -> None:
         for key in made:
@@ -94,6 +98,14 @@ class KeptEmbedder:
         if run_store is not None and not run_store.readonly:
             run_store.put_vectors(self._name, {key: found[key].astype("<f4").tobytes() for key in missing})
         self._rows |= found
+
+    def _changed(self, lengths: list[int]) -> DataError:
+        return DataError(
+            ErrorCode.RECORDING_INVALID,
+            f"the embedder gives vectors of {lengths[-1]} numbers and of {lengths[0]}: another model goes by its name now",
+            embedder=self._name,
+            remedy="Use the model's new name, or delete backtests/chunks and start a new run.",
+        )
 
     def _refuse_where_recorded_only(self, asked: dict[str, str]) -> None:
         run_store = self._sources.run_store
