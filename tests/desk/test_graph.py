@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from tests.factories import make_bundle
 from tests.support.desk_runs import run_desk
 from tradinggroup.desk import graph, research_nodes, trading_nodes
 from tradinggroup.desk.state import DeskState
-from tradinggroup.errors import DataError, ErrorCode, TradinggroupError
+from tradinggroup.errors import DataError, ErrorCode, ProviderError, TradinggroupError
 from tradinggroup.models.port import ModelReply, ModelRequest
 from tradinggroup.models.rules import RulesAnalyst
 from tradinggroup.runs import window
@@ -90,6 +91,23 @@ def test_an_error_in_a_node_ends_the_run_and_comes_out_unchanged(tmp_path: Path,
     with pytest.raises(type(error)) as caught:
         run_desk(bundle, start=bundle.first_session, end=bundle.last_session, model=BreakingModel(agent, session, error), schedule=schedule)
     assert str(caught.value) == str(error)
+
+
+class OneDiesWhileTheOtherWaits(RulesAnalyst):
+    """BBB's server dies at once; AAA still waits for a slow answer of its research."""
+
+    async def answer(self, request: ModelRequest) -> ModelReply:
+        if request.symbol == "BBB":
+            raise ProviderError(ErrorCode.PROVIDER_FAILED, "the server died")
+        await asyncio.sleep(20)
+        return await super().answer(request)
+
+
+@pytest.mark.timeout(15)
+def test_one_symbols_error_is_not_hidden_by_anothers_waiting(tmp_path: Path) -> None:
+    bundle = make_bundle(tmp_path, symbols=("AAA", "BBB"), sessions=40)
+    with pytest.raises(ProviderError, match="the server died"):
+        run_desk(bundle, start=bundle.first_session, end=bundle.last_session, model=OneDiesWhileTheOtherWaits())
 
 
 def test_features_inside_the_warm_up_are_a_mistake_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import sqlite3
 from collections.abc import Sequence
 from datetime import date
@@ -152,6 +153,28 @@ def test_verify_reads_the_recordings_and_nothing_else(finished: tuple[Project, R
         store.execute("DELETE FROM recordings WHERE key IN (SELECT key FROM calls WHERE agent = 'forecasting')")
     with pytest.raises(DataError, match=r"RECORDING_MISSING.*agent=forecasting"):
         verify_run(project, run)
+
+
+def test_a_run_that_cannot_be_written_is_verified_all_the_same(
+    finished: tuple[Project, RunFolder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, run = copy_of(finished, tmp_path)
+    (run.path / "checks.jsonl").mkdir()  # a folder in its place: what a read-only disk does, also for root
+    assert verify_run(project, run).equal
+
+
+def test_a_replay_refuses_the_network(finished: tuple[Project, RunFolder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not only the gateway holds it back: no code of the process may connect."""
+    project, _ = copy_of(finished, tmp_path)
+
+    class Connecting(RulesAnalyst):
+        async def answer(self, request: ModelRequest) -> ModelReply:
+            socket.create_connection(("127.0.0.1", 9), timeout=1)
+            return await super().answer(request)
+
+    monkeypatch.setattr(execution, "make_model", lambda name, settings: Connecting())
+    with pytest.raises(DataError, match="network is refused"):
+        run_experiment(project, resolved(project), RunOptions(calls="replay"))
 
 
 def test_verify_on_another_bundle_is_a_data_error(finished: tuple[Project, RunFolder], tmp_path: Path) -> None:

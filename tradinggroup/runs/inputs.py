@@ -15,7 +15,7 @@ from tradinggroup.data.bundle import Bundle
 from tradinggroup.errors import DataError, ErrorCode, UsageError, did_you_mean
 from tradinggroup.experiment import ResolvedExperiment, check_against_bundle, experiment_from_toml, experiment_to_toml
 from tradinggroup.project import Project
-from tradinggroup.risk.profile import RiskProfile, load_profile
+from tradinggroup.risk.profile import RiskProfile, find_profile, load_profile
 from tradinggroup.runs.creation import CARDS, EXPERIMENT, RESOLVED, RISK, RunSources
 from tradinggroup.runs.folder import RunFolder
 from tradinggroup.settings import Experiment
@@ -109,10 +109,7 @@ def inputs_of_run(project: Project, run: RunFolder) -> RunInputs:
 
 def profile_of(project: Project, name: str) -> tuple[RiskProfile, str]:
     """Risk profile `name` and the text of its file. Raises UsageError RISK_PROFILE_INVALID naming the known ones."""
-    path = project.content_file("risk", f"{name}.toml")
-    if path is None:
-        known = project.content_names("risk", ".toml")
-        raise UsageError(ErrorCode.RISK_PROFILE_INVALID, f"no risk profile risk/{name}.toml", remedy=did_you_mean(name, known))
+    path = find_profile(project, name)
     return load_profile(path), path.read_text(encoding="utf-8")
 
 
