@@ -43,7 +43,7 @@ class SymbolMemories:
             argmax_label=forecasting.argmax_label,
             gated_label=forecasting.gated_label,
             news_score=news.known_score,
-            is_fallback=forecasting.failure is not None,
+            is_fallback=forecasting.failure is not None or "forecasting" in moment.agents.without,
         )
 
     def label_forecast(self, moment: Moment) -> ForecastOutcome | None:

@@ -44,7 +44,7 @@ class ForecastCase:
     news_score: float | None
     """-1 to 1; None without news."""
     is_fallback: bool
-    """Whether the agent gave no usable answer and the probabilities are the neutral ones."""
+    """Whether the agent gave no usable answer, or was left out of the run, and the probabilities are the neutral ones."""
 
     def probability(self, label: str) -> float:
         """The probability given to `up`, `down` or `sideways`."""
