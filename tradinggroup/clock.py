@@ -35,7 +35,10 @@ def parse_utc(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"a moment without a time zone: {text!r}")
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"a moment outside the years 1 to 9999 in UTC: {text!r}") from None
 
 
 def end_of_day_new_york(day: date) -> datetime:

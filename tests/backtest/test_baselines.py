@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.backtest.helpers import COMMISSION, FREE, day, dividend, market, play, split
-from tests.factories import make_bundle
+from tests.factories import make_bundle, make_frames
 from tradinggroup.backtest.baselines.history import SessionHistory, history_of
 from tradinggroup.backtest.baselines.ledger import equity_of_paths
 from tradinggroup.backtest.baselines.paths import PathTrader, WeightPath, circular_offsets, executed_path, mean_weight, shifted_paths
@@ -21,6 +22,8 @@ from tradinggroup.backtest.baselines.signals import RULES, momentum, sma_cross
 from tradinggroup.backtest.baselines.targets import affordable_counts, commissions_usd, order_for_weight, shares_for_weights
 from tradinggroup.backtest.market import SymbolMarket
 from tradinggroup.backtest.sink import Row
+from tradinggroup.data.bundle import write_bundle
+from tradinggroup.data.records import PriceBasis
 from tradinggroup.risk.account import Account
 from tradinggroup.risk.costs import Commission
 from tradinggroup.risk.sizing import affordable_shares
@@ -258,6 +261,22 @@ def test_a_history_has_one_scale_and_each_step_of_it_comes_with_its_action(tmp_p
     assert history.close_usd[:before].tolist() == [bar.close_usd for bar in view.bars("AAA", history.sessions[0], date(2024, 2, 2))]
     assert history.place_in_month[:3] == (1, 2, 3)
     assert history.place_in_month[history.count_before(date(2024, 2, 1))] == 1
+
+
+def test_a_dividend_of_a_history_carries_the_split_of_the_same_halt(tmp_path: Path) -> None:
+    """No bar on both ex-sessions: 1 USD of a close on the scale after 4:1, as in the features of the agents."""
+    split_day, dividend_day = date(2024, 2, 13), date(2024, 2, 14)
+    frames = make_frames(sessions=60, actions=[("AAA", "split", split_day, 4.0), ("AAA", "dividend", dividend_day, 1.0)])
+    halted = frames.prices["session"].isin([split_day, dividend_day])
+    bundle = write_bundle(tmp_path / "x", replace(frames, prices=frames.prices[~halted]), name="x", basis=PriceBasis.AS_TRADED, sources=[])
+    history = history_of(bundle, "AAA", date(2024, 2, 29))
+    features = bundle.view(bundle.calendar.close_at(date(2024, 2, 29))).closes("AAA", 100)
+    assert history.sessions == features.sessions
+    steps = history.close_usd[1:] / history.close_usd[:-1]
+    assert steps == pytest.approx(features.closes_usd[1:] / features.closes_usd[:-1], rel=1e-12)
+    place = features.sessions.index(date(2024, 2, 15))
+    bars = bundle.view(bundle.calendar.close_at(date(2024, 2, 29))).bars("AAA", date(2024, 2, 12), date(2024, 2, 15))
+    assert steps[place - 1] == pytest.approx(bars[1].close_usd / (bars[0].close_usd / 4 - 1.0))
 
 
 def test_nothing_later_changes_a_bit_of_a_history_or_a_signal(tmp_path: Path) -> None:

@@ -147,6 +147,14 @@ UNUSABLE_DATA: dict[str, tuple[Spoil, str, str]] = {
     "no rows": (written(CSV, PRICES.splitlines()[0].encode()), "prices/AAA.csv", "no prices"),
     "an empty file": (written(CSV, b""), "prices/AAA.csv line 1", "no column 'Date'"),
     "a binary file": (written(CSV, BINARY), "prices/AAA.csv", "not UTF-8"),
+    "a folder among the price files": (lambda root: (root / "plain/prices/BBB.csv").mkdir(), "prices/BBB.csv", "cannot be read"),
+    "a time before the first year": (
+        appended(NEWS, ITEM.replace("2024-01-02T15:00:00Z", "0001-01-01T00:00:00+05:00")), "news/AAA.jsonl line 2", "not a time",
+    ),
+    "a day of the last year": (
+        appended(NEWS, '{"title": "Another", "published_at": "9999-12-31", "time_precision": "day"}\n'),
+        "news/AAA.jsonl line 2", "outside 1970 to 2100",
+    ),
     "a line that is not JSON": (appended(NEWS, "headline: none\n"), "news/AAA.jsonl line 2", "not JSON"),
     "a line cut short": (appended(NEWS, ITEM[:40]), "news/AAA.jsonl line 2", "not JSON"),
     "a line that is no object": (appended(NEWS, "[1]\n"), "news/AAA.jsonl line 2", "not a JSON object"),
@@ -180,7 +188,6 @@ TOLERATED: dict[str, Spoil] = {
     "a blank line among the prices": appended(CSV, "\n"),
     "a column more": written(CSV, PRICES.replace("Volume\n", "Volume,Note\n").replace(",1000\n", ",1000,x\n").encode()),
     "an empty file of news": written("plain/news/_MARKET.jsonl", b""),
-    "a folder among the price files": lambda root: (root / "plain/prices/BBB.csv").mkdir(),
 }
 
 

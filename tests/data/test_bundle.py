@@ -186,6 +186,30 @@ def test_what_no_bundle_may_hold(tmp_path: Path, table: str, column: str, value:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("actions", "refused"),
+    [
+        ([("dividend", 900.0)], True),
+        ([("split", 10.0), ("dividend", 15.0)], True),
+        ([("split", 10.0), ("dividend", 5.0)], False),
+        ([("split", 0.1), ("dividend", 900.0)], False),
+    ],
+)
+def test_a_dividend_that_is_not_below_the_close_before_is_refused(
+    tmp_path: Path, actions: list[tuple[str, float]], *, refused: bool
+) -> None:
+    """Closes are near 100. No history could be adjusted for it, so a run would end in the middle."""
+    day = date(2024, 2, 15)
+    frames = replace(make_frames(), actions=make_frames(actions=[("AAA", kind, day, value) for kind, value in actions]).actions)
+    if not refused:
+        assert _write(tmp_path / "x", frames).symbols == ("AAA",)
+        return
+    with pytest.raises(DataError, match="a dividend of AAA that is not below the close before it, ex_session=2024-02-15") as caught:
+        _write(tmp_path / "x", frames)
+    assert caught.value.code is ErrorCode.BUNDLE_INVALID
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_failure_while_writing_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full_disk(*_: object, **__: object) -> None:
         raise OSError("No space left on device")

@@ -8,11 +8,13 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from tests.factories import make_bundle, make_frames
+from tests.factories import Action, make_bundle, make_frames
 from tradinggroup.data.bundle import Bundle, write_bundle
-from tradinggroup.data.bundle_format import BundleFrames
+from tradinggroup.data.bundle_format import TABLES, BundleFrames
 from tradinggroup.data.check import Finding, check_bundle, summary
 from tradinggroup.data.importing import import_folder
 from tradinggroup.data.records import PriceBasis
@@ -49,11 +51,6 @@ def _drop_sessions(frames: BundleFrames) -> BundleFrames:
 def _forget_split(frames: BundleFrames) -> BundleFrames:
     split = make_frames(actions=[("AAA", "split", date(2024, 2, 15), 3.0)])
     return replace(split, actions=frames.actions)
-
-
-def _huge_dividend(frames: BundleFrames) -> BundleFrames:
-    dividend = make_frames(actions=[("AAA", "dividend", date(2024, 2, 15), 1.0)]).actions
-    return replace(frames, actions=dividend.assign(cash_usd=900.0))
 
 
 def _adjusted_step(frames: BundleFrames) -> BundleFrames:
@@ -93,7 +90,6 @@ def _late_news(frames: BundleFrames) -> BundleFrames:
         (lambda frames: _price(frames, 5, volume_shares=0), "warning", "zero_volume", date(2024, 1, 9), 1),
         (lambda frames: _price(frames, 5, close_usd=1e4), "warning", "bar_inconsistent", date(2024, 1, 9), 1),
         (_forget_split, "warning", "unadjusted_split", date(2024, 2, 15), 1),
-        (_huge_dividend, "error", "dividend_too_large", date(2024, 2, 15), 1),
         (_adjusted_step, "warning", "adjustment_unexplained", date(2024, 2, 14), 1),
         (_no_titles, "warning", "derived_items", None, 16),
         (_day_items, "note", "news_day_precision", None, 5),
@@ -120,11 +116,40 @@ def test_unsafe_levels_are_said_once(tmp_path: Path) -> None:
     assert (found["levels_unsafe"].severity, found["levels_unsafe"].symbol) == ("warning", "")
 
 
+def _of_an_earlier_version(tmp_path: Path, actions: list[Action], cash_usd: float) -> Bundle:
+    """A bundle whose dividends are `cash_usd`, whatever `write_bundle` would say of them."""
+    bundle = make_bundle(tmp_path, actions=actions)
+    tables = {name: pq.read_table(bundle.folder / f"{name}.parquet") for name in TABLES}
+    cash = pa.array([None if ratio else cash_usd for ratio in tables["actions"].column("ratio").to_pylist()], pa.float64())
+    place = tables["actions"].schema.get_field_index("cash_usd")
+    return Bundle(bundle.folder, bundle.manifest, {**tables, "actions": tables["actions"].set_column(place, "cash_usd", cash)})
+
+
 def test_errors_come_first(tmp_path: Path) -> None:
-    bundle = write_bundle(tmp_path / "b", _huge_dividend(make_frames()), name="b", basis=PriceBasis.AS_TRADED, sources=[])
-    severities = [finding.severity for finding in check_bundle(bundle)]
+    found = check_bundle(_of_an_earlier_version(tmp_path, [("AAA", "dividend", date(2024, 2, 15), 1.0)], 900.0))
+    severities = [finding.severity for finding in found]
     assert severities == sorted(severities, key=["error", "warning", "note"].index)
-    assert severities[0] == "error"
+    assert (found[0].severity, found[0].code, found[0].symbol) == ("error", "dividend_too_large", "AAA")
+    assert (found[0].session, found[0].count) == (date(2024, 2, 15), 1)
+
+
+@pytest.mark.parametrize(("ratio", "cash_usd", "too_large"), [(10.0, 15.0, True), (10.0, 5.0, False), (0.1, 900.0, False)])
+def test_a_dividend_is_judged_on_the_scale_after_the_split(tmp_path: Path, ratio: float, cash_usd: float, *, too_large: bool) -> None:
+    """A split and a dividend on one session, closes near 100 before it."""
+    day = date(2024, 2, 15)
+    bundle = _of_an_earlier_version(tmp_path, [("AAA", "split", day, ratio), ("AAA", "dividend", day, 1.0)], cash_usd)
+    assert ("dividend_too_large" in {finding.code for finding in check_bundle(bundle)}) is too_large
+
+
+def test_a_split_and_a_dividend_in_one_halt_explain_the_adjusted_closes(tmp_path: Path) -> None:
+    """No bar on the two ex-sessions; the source's adjusted closes step by 4 / (1 - 5 / 25) at the first bar after them."""
+    frames = make_frames(actions=[("AAA", "split", date(2024, 2, 15), 4.0), ("AAA", "dividend", date(2024, 2, 16), 5.0)])
+    later = pd.Series([day > date(2024, 2, 16) for day in frames.prices["session"]])
+    halted = frames.prices["session"].isin([date(2024, 2, 15), date(2024, 2, 16)])
+    before_usd = frames.prices[~later & ~halted]["close_usd"].iloc[-1]
+    adjusted = frames.prices["close_usd"].where(later, frames.prices["close_usd"] / 4 * (1 - 5 / (before_usd / 4)))
+    found = _check(tmp_path, replace(frames, prices=frames.prices.assign(adjusted_close_usd=adjusted)[~halted].reset_index(drop=True)))
+    assert "adjustment_unexplained" not in found
 
 
 def test_the_summary_counts_what_is_left_out(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -62,6 +63,54 @@ def test_a_dividend_on_the_day_of_a_whole_split() -> None:
         (ActionKind.DIVIDEND, None, pytest.approx(2.0, abs=1e-4)),
         (ActionKind.SPLIT, 2.0, None),
     ]
+
+
+def _with_later_level(file: PriceFile, factor: float) -> PriceFile:
+    """What the source's file becomes by later splits and dividends: Adj Close times `factor`, rounded again; nothing else."""
+    rows = tuple(replace(row, adjusted_close_usd=round(row.adjusted_close_usd * factor, file.adjusted_decimals)) for row in file.rows)
+    return PriceFile(file.symbol, rows, file.adjusted_decimals)
+
+
+LATER_LEVELS = [0.95 / 7, 0.95, 1 / 4, 1 / 20]
+
+
+@pytest.mark.parametrize("factor", LATER_LEVELS)
+@pytest.mark.parametrize("cash", [0.01, 0.03125, 0.094643, 0.1925, 0.20125, 0.51, 1.9])
+@pytest.mark.parametrize("close", [3.07, 22.14, 187.23])
+def test_later_splits_and_dividends_do_not_change_an_earlier_dividend(close: float, cash: float, factor: float) -> None:
+    """Cents, their halves, quarters and eighths, and an amount that an old 28:1 split left odd."""
+    file = _file([close, close, round(close * 1.01, 2), round(close * 1.02, 2)], {2: ("dividend", cash)}, decimals=6)
+    actions = derive_actions(file)
+    assert _found(actions) == {2: ("dividend", pytest.approx(cash, abs=0.0014))}
+    assert derive_actions(_with_later_level(file, factor)) == actions
+
+
+@given(
+    closes=st.lists(st.integers(2000, 40_000).map(lambda cents: cents / 100), min_size=4, max_size=20),
+    quarters=st.integers(4, 800),
+    factor=st.floats(0.03, 1),
+)
+def test_quarter_cents_are_found_to_the_bit_whatever_comes_later(closes: list[float], quarters: int, factor: float) -> None:
+    file = _file(closes, {2: ("dividend", quarters / 400)}, decimals=6)
+    expected = (ActionRow(FIRST + timedelta(days=2), ActionKind.DIVIDEND, None, quarters / 400),)
+    assert derive_actions(file) == expected
+    assert derive_actions(_with_later_level(file, factor)) == expected
+
+
+@pytest.mark.parametrize("close", [0.31, 0.047])
+def test_the_steps_are_finer_under_a_dollar(close: float) -> None:
+    """Split-adjusted histories: a dividend of one percent is found to a twentieth."""
+    file = _file([close, close, close, close], {2: ("dividend", close / 100)}, decimals=8)
+    assert _found(derive_actions(file)) == {2: ("dividend", pytest.approx(close / 100, rel=0.05))}
+
+
+@pytest.mark.parametrize("factor", LATER_LEVELS)
+@pytest.mark.parametrize("name", ["table1/prices/MSFT", "table1/prices/TSLA", "prices/AAPL", "prices/NKE", "prices/NVDA"])
+def test_real_actions_do_not_change_with_the_later_level(shared_data: Path, name: str, factor: float) -> None:
+    if name.startswith("table1") and factor < 0.1:
+        pytest.skip("four digits after the point cannot carry this level")
+    file = read_prices(shared_data / f"{name}.csv", "XNYS")
+    assert derive_actions(_with_later_level(file, factor)) == derive_actions(file)
 
 
 @given(

@@ -109,6 +109,14 @@ def _text_lines(table: str, *lines: str) -> Callable[[Path], None]:
     return lambda plain: _lines(plain / table / "ACME.jsonl", list(lines))
 
 
+def _folder(table: str, name: str) -> Callable[[Path], None]:
+    def harm(plain: Path) -> None:
+        (plain / table / name).unlink(missing_ok=True)
+        (plain / table / name).mkdir(parents=True)
+
+    return harm
+
+
 def _item(base: dict[str, object], **changes: object) -> str:
     return json.dumps({**base, **changes})
 
@@ -149,10 +157,26 @@ BAD_INPUT: list[tuple[str, Callable[[Path], None], str]] = [
     ("an id twice", _text_lines("news", json.dumps(NEWS), json.dumps(NEWS)), "line 2: id a1 again, first in line 1"),
     ("filing without time", _text_lines("filings", _item(FILING, filed_at="")), "filings/ACME.jsonl line 1: no filed_at"),
     ("filing without text", _text_lines("filings", _item(FILING, text="")), "line 1: no text"),
+    ("a time before year 1", _text_lines("news", _item(NEWS, published_at="0001-01-01T00:00:00+05:00")), "news/ACME.jsonl line 1: pub"),
+    ("a time after year 9999", _text_lines("news", _item(NEWS, published_at="9999-12-31T23:00:00-05:00")), "news/ACME.jsonl line 1: pub"),
+    ("a far time", _text_lines("filings", _item(FILING, filed_at="2204-11-27T21:05:00Z")), "line 1: 2204-11-27 is outside 1970 to 2100"),
+    (
+        "a far day",
+        _text_lines("fundamentals", _item(STATEMENT, filed_at="9999-12-31", time_precision="day")),
+        "fundamentals/ACME.jsonl line 1: 9999-12-31 is outside 1970 to 2100",
+    ),
+    (
+        "a first day",
+        _text_lines("news", _item(NEWS, published_at="0001-01-01", time_precision="day")),
+        "news/ACME.jsonl line 1: 0001-01-01 is outside 1970 to 2100",
+    ),
     ("no figures", _text_lines("fundamentals", _item(STATEMENT, figures=None)), "fundamentals/ACME.jsonl line 1: no figures"),
     ("a figure as text", _text_lines("fundamentals", _item(STATEMENT, figures={"a": {"b": "1"}})), "line 1: figure a.b is not a number"),
     ("a statement twice", _text_lines("fundamentals", *[json.dumps(STATEMENT)] * 2), "line 2: 10-K of 2024-09-30 again, first in line 1"),
     ("no price folder", lambda plain: shutil.rmtree(plain / "prices"), "no folder prices in"),
+    ("a folder of prices", lambda plain: (plain / "prices" / "BBB.csv").mkdir(), "prices/BBB.csv: cannot be read (Is a directory)"),
+    ("a folder of news", _folder("news", "ACME.jsonl"), "news/ACME.jsonl: cannot be read (Is a directory)"),
+    ("a folder of actions", _folder("actions", "ACME.csv"), "actions/ACME.csv: cannot be read (Is a directory)"),
     ("no price files", lambda plain: (plain / "prices" / "ACME.csv").unlink(), "no price files in"),
     (
         "unknown action",
@@ -239,6 +263,20 @@ def test_dates_cut_prices_and_late_texts_but_keep_old_ones(plain: Path) -> None:
     bundle = _import(plain, start=date(2024, 11, 27), end=date(2024, 11, 29))
     assert (bundle.first_session, bundle.last_session) == (date(2024, 11, 27), date(2024, 11, 29))
     assert set(bundle.frames().news["id"]) == {"old", "evening", "day"}
+
+
+def test_a_far_end_cuts_nothing(plain: Path) -> None:
+    assert (
+        _import(plain, end=date.max).manifest["rows"]
+        == import_folder(plain, name="whole", bundles_folder=plain.parent / "data").manifest["rows"]
+    )
+
+
+def test_an_impossible_dividend_is_refused_by_the_import(plain: Path) -> None:
+    _lines(plain / "actions" / "ACME.csv", ["ex_session,kind,ratio,cash_usd", "2024-11-27,split,10,", "2024-11-29,dividend,,11"])
+    with pytest.raises(DataError, match=r"^BUNDLE_INVALID: a dividend of ACME .*ex_session=2024-11-29, cash_usd=11.0"):
+        _import(plain)
+    assert not (plain.parent / "data").exists()
 
 
 def test_listed_actions_are_used_instead_of_derived_ones(plain: Path) -> None:

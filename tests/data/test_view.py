@@ -237,6 +237,26 @@ def test_a_dividend_and_a_split_on_one_session() -> None:
     assert adjusted.tolist() == pytest.approx([40 * 0.98, 50 * 0.98, 49.0]), "the cash is on the scale after the split"
 
 
+@pytest.mark.parametrize(
+    ("actions", "stored", "adjusted"),
+    [
+        ([(4, "split", 4.0), (5, "dividend", 5.0)], [400.0, 400.0, 95.0], [95.0, 95.0, 95.0]),
+        ([(4, "split", 0.1), (5, "dividend", 2.0)], [1.5, 1.5, 13.0], [13.0, 13.0, 13.0]),
+        ([(4, "dividend", 8.0), (5, "split", 4.0)], [400.0, 400.0, 98.0], [98.0, 98.0, 98.0]),
+        ([(4, "split", 2.0), (5, "split", 2.0), (8, "dividend", 5.0)], [400.0, 400.0, 95.0], [95.0, 95.0, 95.0]),
+        ([(3, "split", 4.0), (5, "dividend", 5.0)], [400.0, 100.0, 95.0], [95.0, 95.0, 95.0]),
+    ],
+    ids=["split first", "reverse split first", "dividend first", "two splits", "the split before the halt"],
+)
+def test_a_dividend_in_a_halt_is_on_the_scale_of_its_own_session(
+    actions: list[tuple[int, str, float]], stored: list[float], adjusted: list[float]
+) -> None:
+    """Bars on the 2nd, 3rd and 8th: a holder got the fall of the price as cash, so nothing was earned or lost."""
+    days = [date(2024, 1, day) for day in (2, 3, 8)]
+    listed = [_action(date(2024, 1, day), kind, value) for day, kind, value in actions]
+    assert adjusted_closes(days, np.array(stored), listed).tolist() == pytest.approx(adjusted)
+
+
 def test_a_dividend_as_large_as_the_price_is_an_error() -> None:
     days = [date(2024, 1, 2), date(2024, 1, 3)]
     with pytest.raises(DataError, match=r"^BUNDLE_INVALID: a dividend of AAA that is not below the close before it"):

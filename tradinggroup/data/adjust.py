@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import date
@@ -18,26 +19,38 @@ def adjusted_closes(
 ) -> npt.NDArray[np.float64]:
     """`closes_usd` (n_sessions,) with everything before each action's ex-session brought to the scale after it.
 
-    A split of `ratio` divides the earlier closes by it; a dividend multiplies them by 1 - cash / previous close, where the
-    previous close stands on the scale of the ex-session. Only actions inside the window may be passed, ordered by
-    (ex-session, kind). Newest first, so that a longer history gives the same bits for the sessions it shares.
+    A split of `ratio` divides the earlier closes by it; a dividend multiplies them by 1 - cash / previous close, see
+    `close_before`. Only actions inside the window may be passed, ordered by (ex-session, kind). Newest first, so that a
+    longer history gives the same bits for the sessions it shares.
     """
     adjusted = closes_usd
     if actions:
         adjusted = closes_usd.copy()
-    split_ratio = 1.0
-    split_session: date | None = None
     for action in reversed(actions):
         earlier = bisect_left(sessions, action.ex_session)
-        if earlier == 0:
-            continue
         if action.kind is ActionKind.SPLIT:
-            split_ratio, split_session = action.ratio or 1.0, action.ex_session
-            adjusted[:earlier] /= split_ratio
-        else:
-            previous_usd = float(closes_usd[earlier - 1]) / (split_ratio if split_session == action.ex_session else 1.0)
+            adjusted[:earlier] /= action.ratio or 1.0
+            continue
+        previous_usd = close_before(action.ex_session, sessions, closes_usd, actions)
+        if previous_usd is not None:
             adjusted[:earlier] *= dividend_factor(action, previous_usd)
     return adjusted
+
+
+def close_before(
+    ex_session: date, sessions: Sequence[date], closes_usd: npt.NDArray[np.float64], actions: Sequence[CorporateAction]
+) -> float | None:
+    """The last close before `ex_session`, on the scale of that session's prices; None without a bar before it.
+
+    It is divided by every split after that bar up to `ex_session`, which are several sessions where the symbol was halted.
+    `actions` are those of the symbol, in any order; what is outside that span does not matter.
+    """
+    earlier = bisect_left(sessions, ex_session)
+    if earlier == 0:
+        return None
+    bar_session = sessions[earlier - 1]
+    ratios = [action.ratio or 1.0 for action in actions if bar_session < action.ex_session <= ex_session]
+    return float(closes_usd[earlier - 1]) / math.prod(ratios)
 
 
 def dividend_factor(action: CorporateAction, previous_close_usd: float) -> float:

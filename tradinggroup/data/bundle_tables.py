@@ -8,10 +8,13 @@ from typing import Any, NoReturn
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from tradinggroup.data.adjust import close_before, dividend_factor
 from tradinggroup.data.bundle_format import TABLES, BundleFrames
 from tradinggroup.data.calendar import ExchangeCalendar
 from tradinggroup.data.records import ActionKind
+from tradinggroup.data.symbol_data import action_records
 from tradinggroup.errors import DataError, ErrorCode
 
 DATE_COLUMNS = ("session", "ex_session")
@@ -39,7 +42,9 @@ def tables_of(frames: BundleFrames, exchange: str) -> dict[str, pa.Table]:
     _check_prices(prices)
     _check_actions(actions)
     ready = {"prices": prices, "actions": actions, "news": frames.news, "filings": frames.filings, "fundamentals": frames.fundamentals}
-    return {name: _table(name, ready[name]) for name in TABLES}
+    tables = {name: _table(name, ready[name]) for name in TABLES}
+    _check_dividends(tables["prices"], tables["actions"])
+    return tables
 
 
 def _with_dates(frame: pd.DataFrame) -> pd.DataFrame:
@@ -81,6 +86,18 @@ def _check_actions(actions: pd.DataFrame) -> None:
         _refuse("actions", "a kind that is neither split nor dividend")
     if not (np.isfinite(values).all() and (values > 0).all()):
         _refuse("actions", "a split without a ratio or a dividend without cash")
+
+
+def _check_dividends(prices: pa.Table, actions: pa.Table) -> None:
+    """Refuses a dividend that is not below the close before it: no history can be adjusted for it."""
+    for symbol in sorted(pc.unique(actions.column("symbol")).to_pylist()):
+        bars = prices.filter(pc.equal(prices.column("symbol"), symbol))
+        sessions, closes_usd = bars.column("session").to_pylist(), bars.column("close_usd").to_numpy()
+        records = action_records(actions.filter(pc.equal(actions.column("symbol"), symbol)))
+        for action in records:
+            previous_usd = close_before(action.ex_session, sessions, closes_usd, records)
+            if action.kind is ActionKind.DIVIDEND and previous_usd is not None:
+                dividend_factor(action, previous_usd)
 
 
 def _table(name: str, frame: pd.DataFrame) -> pa.Table:

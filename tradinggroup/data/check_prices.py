@@ -10,6 +10,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
+from tradinggroup.data.adjust import close_before
 from tradinggroup.data.bundle import Bundle
 from tradinggroup.data.bundle_format import BundleFrames
 from tradinggroup.data.calendar import ExchangeCalendar
@@ -80,26 +81,30 @@ def _split_like(symbol: str, prices: pd.DataFrame, actions: pd.DataFrame) -> Ite
 
 
 def _large_dividends(symbol: str, prices: pd.DataFrame, actions: pd.DataFrame) -> Iterator[Finding]:
-    """Dividends that are not below the close before them: no history can be adjusted for them."""
-    sessions, closes = list(prices["session"]), list(prices["close_usd"])
-    for action in _records(symbol, actions):
-        position = bisect_left(sessions, action.ex_session) - 1
-        if action.cash_usd is not None and position >= 0 and action.cash_usd >= closes[position]:
-            text = (
-                f"A dividend of {action.cash_usd:g} USD on {action.ex_session} is not below the close before it ({closes[position]:g} USD)."
-            )
+    """Dividends that are not below the close before them: no history can be adjusted for them.
+
+    `write_bundle` refuses them; a bundle may have been written by an earlier version.
+    """
+    sessions, closes_usd = list(prices["session"]), prices["close_usd"].to_numpy()
+    records = _records(symbol, actions)
+    for action in records:
+        previous_usd = close_before(action.ex_session, sessions, closes_usd, records)
+        if action.cash_usd is not None and previous_usd is not None and action.cash_usd >= previous_usd:
+            text = f"A dividend of {action.cash_usd:g} USD on {action.ex_session} is not below the close before it ({previous_usd:g} USD)."
             yield Finding("error", "dividend_too_large", symbol, action.ex_session, text, 1)
 
 
 def _unexplained_adjustments(symbol: str, prices: pd.DataFrame, actions: pd.DataFrame) -> Iterator[Finding]:
     """Steps of the source's adjusted closes that the actions do not explain."""
     quotient = (prices["adjusted_close_usd"] / prices["close_usd"]).to_numpy()
-    sessions, closes = list(prices["session"]), list(prices["close_usd"])
+    sessions, closes_usd = list(prices["session"]), prices["close_usd"].to_numpy()
     expected = np.ones(len(sessions))
-    for action in _records(symbol, actions):
+    records = _records(symbol, actions)
+    for action in records:
         position = bisect_left(sessions, action.ex_session)
-        if 0 < position < len(sessions):
-            expected[position] *= action.ratio or 1 / max(1 - (action.cash_usd or 0) / closes[position - 1], ROUNDING)
+        previous_usd = close_before(action.ex_session, sessions, closes_usd, records)
+        if previous_usd is not None and position < len(sessions):
+            expected[position] *= action.ratio or 1 / max(1 - (action.cash_usd or 0) / previous_usd, ROUNDING)
     wrong = np.abs(quotient[1:] / quotient[:-1] / expected[1:] - 1) > ADJUSTMENT_TOLERANCE
     positions = np.flatnonzero(wrong) + 1
     if len(positions):

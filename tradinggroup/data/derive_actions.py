@@ -19,6 +19,10 @@ CLOSE_DECIMALS = 4
 """As-traded closes are exact to the cent; adjusted ones are rounded to four digits or more."""
 NOISE_FACTOR = 3
 """A step counts from this many times the largest rounding error on."""
+STEPS_PER_USD = 400
+"""Derived cash is a whole number of quarter cents; finer by tens for closes under 1 USD."""
+ROUND_UP_FROM = 0.46
+"""Part of a step. Not one half: eighths of a cent are paid, and the source's rounding would throw them to either side."""
 
 
 def derive_actions(prices: PriceFile) -> tuple[ActionRow, ...]:
@@ -26,8 +30,9 @@ def derive_actions(prices: PriceFile) -> tuple[ActionRow, ...]:
 
     The quotient of a session over that of the session before is 1 without an action, R for an R:1 split of as-traded
     prices, and 1 / (1 - cash / previous close) for a dividend. Splits snap to fractions of small numbers. Cash is on the
-    scale of the ex-session's prices, rounded to the digits that the source's own rounding leaves. Steps within that
-    rounding are no actions; a step down that is no reverse split is left for `check_bundle` to report.
+    scale of the ex-session's prices, in steps that the close before chooses: the level of Adj Close knows of every later
+    split and dividend, so it must not decide how a past one is rounded. Steps within the source's rounding are no
+    actions; a step down that is no reverse split is left for `check_bundle` to report.
     """
     rows = prices.rows
     return tuple(action for before, row in pairwise(rows) for action in _step(before, row, prices.adjusted_decimals))
@@ -39,9 +44,9 @@ def _step(before: PriceRow, row: PriceRow, decimals: int) -> Sequence[ActionRow]
     ratio = _split_ratio(step, NOISE_FACTOR * noise)
     rest = step / float(ratio)
     actions = []
-    if rest - 1 > NOISE_FACTOR * noise:
-        previous_usd = before.close_usd / float(ratio)
-        cash_usd = _rounded(previous_usd * (1 - 1 / rest), previous_usd * noise)
+    previous_usd = before.close_usd / float(ratio)
+    cash_usd = _rounded(previous_usd * (1 - 1 / rest), previous_usd)
+    if cash_usd > 0 and rest - 1 > NOISE_FACTOR * noise:
         actions.append(ActionRow(row.session, ActionKind.DIVIDEND, None, cash_usd))
     if ratio != 1:
         actions.append(ActionRow(row.session, ActionKind.SPLIT, float(ratio), None))
@@ -70,6 +75,7 @@ def _split_ratio(step: float, tolerance: float) -> Fraction:
     return whole if 1 < step / float(whole) < 1.05 else Fraction(1)
 
 
-def _rounded(cash_usd: float, noise_usd: float) -> float:
-    digits = min(6, max(2, math.floor(-math.log10(noise_usd))))
-    return round(cash_usd, digits) or cash_usd
+def _rounded(cash_usd: float, previous_close_usd: float) -> float:
+    """`cash_usd` in whole steps; 0 or less where it is less than one."""
+    steps_per_usd = STEPS_PER_USD * 10.0 ** max(0, -math.floor(math.log10(previous_close_usd)))
+    return math.floor(cash_usd * steps_per_usd + 1 - ROUND_UP_FROM) / steps_per_usd

@@ -17,7 +17,7 @@ from tradinggroup.data.bundle import DEFAULT_UNIVERSE_NOTE, MARKET_SYMBOL, Bundl
 from tradinggroup.data.bundle_format import TABLES, BundleFrames
 from tradinggroup.data.calendar import DEFAULT_EXCHANGE
 from tradinggroup.data.derive_actions import derive_actions
-from tradinggroup.data.plain_lines import Place
+from tradinggroup.data.plain_lines import LATEST, Place
 from tradinggroup.data.plain_prices import ActionRow, PriceFile, PriceRow, read_actions, read_prices
 from tradinggroup.data.plain_texts import read_filings, read_fundamentals, read_news
 from tradinggroup.data.records import PriceBasis
@@ -115,7 +115,7 @@ def _price_files(folder: Path, prices: str, symbols: Sequence[str] | None) -> li
         raise DataError(
             ErrorCode.IMPORT_INVALID, f"no folder {prices} in {folder}", remedy="Name the folder of price files with --prices SUBFOLDER."
         )
-    found = {path.stem: path for path in sorted(place.glob("*.csv")) if path.is_file() and not path.name.startswith(("_", "."))}
+    found = {path.stem: path for path in sorted(place.glob("*.csv")) if not path.name.startswith(("_", "."))}
     if not found:
         raise DataError(ErrorCode.IMPORT_INVALID, f"no price files in {place}", remedy="A symbol's prices stand in SYMBOL.csv.")
     wanted = sorted(set(symbols)) if symbols else sorted(found)
@@ -146,7 +146,7 @@ def _basis_of(files: Iterable[PriceFile]) -> PriceBasis:
 def _actions(folder: Path, prices: PriceFile, basis: PriceBasis) -> tuple[ActionRow, ...]:
     """The folder's own list inside the span of the prices, else derived. Prices that already carry an action get none of it again."""
     file = folder / "actions" / f"{prices.symbol}.csv"
-    if not file.is_file():
+    if not file.exists():
         return tuple(row for row in derive_actions(prices) if not basis.carries(row.kind))
     first, last = prices.rows[0].session, prices.rows[-1].session
     listed = tuple(row for row in read_actions(file, DEFAULT_EXCHANGE) if first <= row.ex_session <= last)
@@ -162,9 +162,9 @@ def _texts(
     folder: Path, table: str, symbols: Sequence[str], read: Callable[[Path, str], list[dict[str, Any]]], end: date | None
 ) -> pd.DataFrame:
     """The rows of `table` of all `symbols` that have a file, known by the end of day `end`."""
-    limit: datetime | None = end_of_day_new_york(end) if end else None
+    limit: datetime | None = end_of_day_new_york(min(end, LATEST)) if end else None
     files = [(symbol, folder / table / f"{symbol}.jsonl") for symbol in symbols]
-    rows = [row for symbol, file in files if file.is_file() for row in read(file, symbol)]
+    rows = [row for symbol, file in files if file.exists() for row in read(file, symbol)]
     kept = [row for row in rows if limit is None or row["known_at"] <= limit]
     schema: pa.Schema = TABLES[table][0]
     return pd.DataFrame({name: [row[name] for row in kept] for name in schema.names}, columns=schema.names)

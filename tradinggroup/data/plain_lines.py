@@ -16,6 +16,8 @@ from tradinggroup.clock import NEW_YORK, end_of_day_new_york, parse_utc
 from tradinggroup.errors import DataError, ErrorCode
 
 PRECISIONS = ("second", "day")
+EARLIEST, LATEST = date(1970, 1, 1), date(2100, 1, 1)
+"""Days outside are typing mistakes; exchange calendars are built up to here only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +101,10 @@ def times_of(place: Place, item: Mapping[str, Any], key: str) -> Times:
             moment = parse_utc(text)
         except ValueError:
             raise place.refuse(f"{key} {text!r} is not a time with a time zone, such as 2025-01-31T21:05:00Z") from None
+        check_span(place, moment.date())
         return Times(moment, moment, precision)
     day = day_of(place, key, text)
+    check_span(place, day)
     return Times(datetime(day.year, day.month, day.day, tzinfo=NEW_YORK).astimezone(UTC), end_of_day_new_york(day), precision)
 
 
@@ -113,6 +117,12 @@ def day_of(place: Place, key: str, text: str) -> date:
     if day is None or day.isoformat() != text:
         raise place.refuse(f"{key} {text!r} is not a date written YYYY-MM-DD")
     return day
+
+
+def check_span(place: Place, day: date) -> None:
+    """Raises DataError (IMPORT_INVALID) for a day that no price or text of ours can have."""
+    if not EARLIEST <= day <= LATEST:
+        raise place.refuse(f"{day.isoformat()} is outside {EARLIEST.year} to {LATEST.year}")
 
 
 def number_of(place: Place, key: str, text: str) -> float:

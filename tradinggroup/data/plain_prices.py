@@ -10,14 +10,12 @@ from itertools import pairwise
 from pathlib import Path
 
 from tradinggroup.data.calendar import ExchangeCalendar
-from tradinggroup.data.plain_lines import Place, day_of, number_of
+from tradinggroup.data.plain_lines import Place, check_span, day_of, number_of
 from tradinggroup.data.records import ActionKind
 
 PRICE_COLUMNS = ("Date", "Open", "High", "Low", "Close", "Adj Close", "Volume")
 LEVEL_COLUMNS = ("Open", "High", "Low", "Close", "Adj Close")
 ACTION_COLUMNS = ("ex_session", "kind", "ratio", "cash_usd")
-EARLIEST, LATEST = date(1970, 1, 1), date(2100, 1, 1)
-"""Days outside are typing mistakes; exchange calendars are built up to here only."""
 ROUNDING = 1e-6
 """Relative; adjusted prices of a source can put a high below a low by its rounding."""
 
@@ -150,8 +148,7 @@ def _check_order(days: Sequence[tuple[Place, date]]) -> None:
 def _check_sessions(days: Sequence[tuple[Place, date]], exchange: str) -> None:
     """Raises for a day on which the exchange was closed."""
     for place, day in days:
-        if not EARLIEST <= day <= LATEST:
-            raise place.refuse(f"{day.isoformat()} is outside {EARLIEST.year} to {LATEST.year}")
+        check_span(place, day)
     if not days:
         return
     calendar = ExchangeCalendar(exchange, first=min(day for _, day in days), last=max(day for _, day in days))

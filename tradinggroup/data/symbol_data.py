@@ -94,7 +94,7 @@ def load_symbol(symbol: str, tables: Mapping[str, pa.Table]) -> SymbolData:
     """The rows of `symbol` out of the sorted tables of a bundle."""
     rows = {name: table.filter(pc.equal(table.column("symbol"), symbol)) for name, table in tables.items()}
     prices = rows["prices"]
-    actions = tuple(_action(row) for row in rows["actions"].to_pylist())
+    actions = action_records(rows["actions"])
     return SymbolData(
         sessions=tuple(prices.column("session").to_pylist()),
         bar_known=_known(prices),
@@ -127,9 +127,13 @@ def _floats(rows: pa.Table, column: str) -> npt.NDArray[np.float64]:
     return values
 
 
-def _action(row: dict[str, Any]) -> CorporateAction:
-    return CorporateAction(
-        row["symbol"], ActionKind(row["kind"]), row["ex_session"], row["ratio"], row["cash_usd"], row["known_at"].astimezone(UTC)
+def action_records(rows: pa.Table) -> tuple[CorporateAction, ...]:
+    """The rows of an actions table as records, in its order."""
+    return tuple(
+        CorporateAction(
+            row["symbol"], ActionKind(row["kind"]), row["ex_session"], row["ratio"], row["cash_usd"], row["known_at"].astimezone(UTC)
+        )
+        for row in rows.to_pylist()
     )
 
 

@@ -15,7 +15,7 @@ from itertools import groupby
 import numpy as np
 import numpy.typing as npt
 
-from tradinggroup.data.adjust import dividend_factor
+from tradinggroup.data.adjust import close_before, dividend_factor
 from tradinggroup.data.bundle import Bundle
 from tradinggroup.data.records import ActionKind, Bar, CorporateAction
 
@@ -82,16 +82,9 @@ def _places_in_month(bundle: Bundle, bars: Sequence[Bar]) -> list[int]:
 def _factors(sessions: Sequence[date], closes_usd: Prices, actions: Sequence[CorporateAction]) -> Prices:
     """What each bar is multiplied by. Dividends stand on the scale of their ex-session, as in `data.adjust`."""
     factors = np.ones(len(sessions))
-    ordered = sorted(actions, key=lambda action: (action.ex_session, action.kind is ActionKind.DIVIDEND))
-    for ex_session, group in groupby(ordered, key=lambda action: action.ex_session):
-        place = bisect_left(sessions, ex_session)
-        if place == 0:
-            continue
-        ratio, kept = 1.0, 1.0
-        for action in group:
-            if action.kind is ActionKind.SPLIT:
-                ratio *= action.ratio or 1.0
-            else:
-                kept *= dividend_factor(action, float(closes_usd[place - 1]) / ratio)
-        factors[place:] *= ratio / kept
+    for action in sorted(actions, key=lambda action: (action.ex_session, action.kind is ActionKind.DIVIDEND)):
+        previous_usd = close_before(action.ex_session, sessions, closes_usd, actions)
+        if previous_usd is not None:
+            change = (action.ratio or 1.0) if action.kind is ActionKind.SPLIT else 1 / dividend_factor(action, previous_usd)
+            factors[bisect_left(sessions, action.ex_session) :] *= change
     return factors
