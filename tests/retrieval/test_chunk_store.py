@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tradinggroup.retrieval import chunk_store
+from tradinggroup.retrieval import chroma, chunk_store
 from tradinggroup.retrieval.chunk_store import ChunkStore, Row, collection_name, text_key
 
 TEXTS = ["Revenue rose.", "Debt fell.", "The CEO left.", ""]
@@ -90,7 +90,7 @@ def test_looking_makes_nothing_and_what_is_there_is_not_written_again(tmp_path: 
 
 def test_no_piece_of_memory_is_left_in_the_index_files(tmp_path: Path) -> None:
     def are_blank() -> bool:
-        files = [file for name in chunk_store._INDEX_FILES for file in tmp_path.glob(f"*/{name}")]
+        files = [file for name in chroma._INDEX_FILES for file in tmp_path.glob(f"*/{name}")]
         return bool(files) and not any(any(file.read_bytes()) for file in files)
 
     fill(tmp_path)

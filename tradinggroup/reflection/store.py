@@ -17,6 +17,7 @@ import numpy.typing as npt
 import orjson
 
 from tradinggroup.reflection.memory import Lesson
+from tradinggroup.retrieval.chroma import blank_index_files, open_client, open_collection
 
 if TYPE_CHECKING:
     from chromadb.api import ClientAPI
@@ -28,9 +29,6 @@ Embed = Callable[[Sequence[str]], npt.NDArray[Any]]
 COLLECTION = "lessons"
 BATCH_SIZE = 500
 """Lessons written at once; a single write costs as much as a few hundred together."""
-NEVER_SYNCED = 2**31 - 1
-"""Vectors stay in Chroma's SQLite file, and its index files stay empty: those are pieces of this process's memory, as it was."""
-_INDEX_FILES = ("data_level0.bin", "length.bin")
 
 
 class LessonStore:
@@ -46,13 +44,13 @@ class LessonStore:
     @classmethod
     def open(cls, path: Path, *, embed: Embed) -> LessonStore:
         """The store in folder `path`, made where there is none."""
-        client = _client(path)
+        client = open_client(path)
         return cls(client, _collection(client), path=path, embed=embed)
 
     @classmethod
     def rebuild(cls, path: Path, lines: Iterable[Mapping[str, Any]], *, embed: Embed) -> LessonStore:
         """Empty the store in folder `path` and fill it from lines of `reflections.jsonl`."""
-        client = _client(path)
+        client = open_client(path)
         if COLLECTION in {collection.name for collection in client.list_collections()}:
             client.delete_collection(COLLECTION)
         store = cls(client, _collection(client), path=path, embed=embed)
@@ -66,7 +64,7 @@ class LessonStore:
     def close(self) -> None:
         """Release the files; Windows can't move or delete the folder before."""
         self._client.close()  # type: ignore[attr-defined]  # of the concrete client, not of the interface
-        _blank_index_files(self._path)
+        blank_index_files(self._path)
 
     def __enter__(self) -> Self:
         return self
@@ -108,28 +106,8 @@ def session_number(session: date) -> int:
     return session.year * 10_000 + session.month * 100 + session.day
 
 
-def _blank_index_files(path: Path) -> None:
-    """Overwrite the empty index files with zeros.
-
-    Chroma writes them from memory that it never cleared, so whatever the process had there before gets in: prompts, and keys.
-    """
-    for name in _INDEX_FILES:
-        for file in path.glob(f"*/{name}"):
-            file.write_bytes(bytes(file.stat().st_size))
-
-
-def _client(path: Path) -> ClientAPI:
-    import chromadb
-    from chromadb.config import Settings
-
-    path.mkdir(parents=True, exist_ok=True)
-    return chromadb.PersistentClient(str(path), settings=Settings(anonymized_telemetry=False))
-
-
 def _collection(client: ClientAPI) -> Collection:
-    # No embedding function: the default one downloads a model at the first write.
-    metadata = {"hnsw:space": "cosine", "hnsw:sync_threshold": NEVER_SYNCED}
-    return client.get_or_create_collection(COLLECTION, embedding_function=None, metadata=metadata)
+    return open_collection(client, COLLECTION, space="cosine")
 
 
 def _metadata(lesson: Lesson) -> dict[str, str | int]:

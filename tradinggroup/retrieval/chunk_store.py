@@ -27,6 +27,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from tradinggroup.retrieval.chroma import blank_index_files, open_client, open_collection
+
 if TYPE_CHECKING:
     from chromadb.api import ClientAPI
     from chromadb.api.models.Collection import Collection
@@ -35,9 +37,6 @@ Row = npt.NDArray[np.float32]
 
 BATCH_SIZE = 1000
 """Chunks written at once; a single write costs as much as a few hundred together."""
-NEVER_SYNCED = 2**31 - 1
-"""Vectors stay in Chroma's SQLite file: its index files are written from memory that it never cleared."""
-_INDEX_FILES = ("data_level0.bin", "length.bin")
 LOCK_SECONDS = 10.0
 """How long another process is waited for; after that this run goes without the store."""
 
@@ -72,7 +71,7 @@ class ChunkStore:
                     with self._index():
                         # The first question makes Chroma write its index files.
                         self._opened().get(ids=kept[:1], include=[])
-                        _blank_index_files(self._path)
+                        blank_index_files(self._path)
                 found: Mapping[str, Any] = self._opened().get(ids=kept, include=["metadatas"])
         except Exception:  # Chroma's errors have no common base, and what is not found here is made again
             return {}
@@ -113,7 +112,7 @@ class ChunkStore:
         if self._client is not None:
             self._client.close()  # type: ignore[attr-defined]  # of the concrete client, not of the interface
             self._client = self._collection = None
-            _blank_index_files(self._path)
+            blank_index_files(self._path)
 
     def _keys_at_first(self) -> frozenset[str]:
         """What was there at the first look-up. A store that does not exist is not made for a look-up."""
@@ -132,13 +131,8 @@ class ChunkStore:
     def _opened(self) -> Collection:
         """The collection; the caller holds the lock where it is not open yet."""
         if self._collection is None:
-            import chromadb
-            from chromadb.config import Settings
-
-            self._client = chromadb.PersistentClient(str(self._path), settings=Settings(anonymized_telemetry=False))
-            metadata = {"hnsw:space": "l2", "hnsw:sync_threshold": NEVER_SYNCED, "embedder": self._embedder}
-            # No embedding function: the default one downloads a model at the first write.
-            self._collection = self._client.get_or_create_collection(self._name, embedding_function=None, metadata=metadata)
+            self._client = open_client(self._path)
+            self._collection = open_collection(self._client, self._name, space="l2", embedder=self._embedder)
         return self._collection
 
     @contextmanager
@@ -164,10 +158,3 @@ def _metadata(text: str, row: Row) -> dict[str, str | int]:
 
 def _row(encoded: str) -> Row:
     return np.frombuffer(base64.b64decode(encoded), dtype="<f4").astype(np.float32)
-
-
-def _blank_index_files(path: Path) -> None:
-    """Overwrite the empty index files with zeros: Chroma writes them from memory that held other things before."""
-    for name in _INDEX_FILES:
-        for file in path.glob(f"*/{name}"):
-            file.write_bytes(bytes(file.stat().st_size))
