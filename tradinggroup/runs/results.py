@@ -97,9 +97,7 @@ def _baselines(
         settings=_baseline_settings(inputs),
         agents=agents,
     )
-    figures = {
-        name: _figures_of(result, experiment.cash_rate_per_year) for name, result in report.results.items() if result.reason is None
-    }
+    figures = {name: _figures_of(result, experiment.cash_rate_per_year) for name, result in report.results.items() if result.reason is None}
     return report, figures
 
 

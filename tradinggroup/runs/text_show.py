@@ -237,7 +237,15 @@ def _notes(run: RunFolder) -> Iterator[str]:
     yield from wrapped("one path of one market: nothing here shows skill; intervals are not computed yet", first="note     ")
 
 
+FINSABER_ASSUMPTIONS = (
+    "the rules of the paper's baselines, to reproduce its table and not to be believed: a bar for every calendar day, fills at the "
+    "next bar's open (on closed days the last session's), shorts, commission on top, Sharpe against 3 % a year: docs/table1.md"
+)
+
+
 def _assumptions(settings: Line) -> str:
+    if settings.get("convention") == "finsaber":
+        return FINSABER_ASSUMPTIONS
     costs = settings.get("costs") or {}
     return (
         f"decisions {str(settings.get('decide')).replace('_', ' ')}, fills at the {str(settings.get('fill')).replace('_', ' ')}; "
