@@ -19,6 +19,7 @@ from tradinggroup.errors import DataError, ErrorCode
 
 Prices = npt.NDArray[np.float64]
 
+
 @dataclass(frozen=True, slots=True)
 class SymbolMarket:
     """Bars of `symbol` in a window of n exchange sessions, of which it traded on m <= n.
