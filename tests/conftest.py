@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same examples on every machine, however slow it is.
+settings.register_profile("suite", deadline=None, derandomize=True)
+settings.load_profile("suite")
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 os.environ["NO_PROXY"] = "127.0.0.1,localhost"

@@ -46,7 +46,7 @@ def test_help_is_quick() -> None:
         started = time.perf_counter()
         subprocess.run([sys.executable, "-c", "from tradinggroup.cli.main import run; run(['--help'])"], capture_output=True, check=True)
         seconds.append(time.perf_counter() - started)
-    assert min(seconds) < 1.5
+    assert min(seconds) < 2.5
 
 
 def test_every_command_is_listed_and_has_help_and_an_example(tg: Run) -> None:

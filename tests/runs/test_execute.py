@@ -26,6 +26,7 @@ from tradinggroup.runs.compare import compare_runs
 from tradinggroup.runs.execute import RunOptions, resume_run, run_experiment
 from tradinggroup.runs.folder import RunFolder
 from tradinggroup.runs.lessons import lesson_store
+from tradinggroup.runs.lock import only_writer
 from tradinggroup.runs.preview import check_experiment, estimate, render_prompts
 from tradinggroup.runs.verify import verify_run
 
@@ -224,6 +225,18 @@ def test_a_run_that_died_and_was_resumed_equals_the_unbroken_one(
     assert again.summary()["calls"]["recorded"] >= min(calls, 40) // 2
     assert compare_runs(unbroken.path, again.path).equal
     assert verify_run(project, again).equal
+
+
+def test_a_run_is_written_by_one_process_at_a_time(finished: tuple[Project, RunFolder], tmp_path: Path) -> None:
+    """A second terminal that resumes a run which is still going would ask, and pay, twice."""
+    project, run = copy_of(finished, tmp_path)
+    going = RunFolder(run.path, {**run.header, "status": "running"})
+    before = (run.path / RowKind.DECISION).read_bytes()
+    with only_writer(run.path), pytest.raises(UsageError, match="another process is writing"):
+        resume_run(project, going, RunOptions())
+    assert (run.path / RowKind.DECISION).read_bytes() == before
+    assert resume_run(project, going, RunOptions()).status == "success"
+    assert not list(run.path.glob(".lock*"))
 
 
 def test_what_cannot_be_resumed(finished: tuple[Project, RunFolder], tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from tradinggroup.runs.folder import RECORDINGS, RunFolder
 from tradinggroup.runs.header import RunStart, named, start_header
 from tradinggroup.runs.inputs import RunInputs, inputs_of_project, inputs_of_run
 from tradinggroup.runs.lessons import keep_lessons
+from tradinggroup.runs.lock import only_writer
 from tradinggroup.runs.progress import NoProgress, Progress
 from tradinggroup.runs.window import markets_of, window_warnings
 from tradinggroup.runs.writer import RunWriter
@@ -75,13 +76,15 @@ def run_experiment(project: Project, resolved: ResolvedExperiment, options: RunO
         symbols=inputs.experiment.symbols,
         sources=inputs.sources,
     )
-    return _execute(project, inputs, writer, named(header, writer.run_id), options.calls, progress, markets=markets)
+    with only_writer(writer.folder):
+        return _execute(project, inputs, writer, named(header, writer.run_id), options.calls, progress, markets=markets)
 
 
 def resume_run(project: Project, run: RunFolder, options: RunOptions, progress: Progress | None = None) -> RunFolder:
     """Go on with a run in its own folder: the same run again, its own recordings first, the rest as `options.calls` says.
 
-    Raises UsageError for a run that has ended or is of another version of the package; DataError for another bundle.
+    Raises UsageError for a run that has ended, is of another version of the package or is being written by another process;
+    DataError for another bundle.
     """
     if run.status in ("success", "invalid"):
         raise UsageError(
@@ -98,11 +101,12 @@ def resume_run(project: Project, run: RunFolder, options: RunOptions, progress: 
         )
     inputs = inputs_of_run(project, run)
     _check_models(inputs, options.calls)
-    with RecordingStore.open(run.recordings) as store:
-        outage = store.first_outage_session()
-    writer = RunWriter.resume(run.path, symbols=inputs.experiment.symbols, before=outage)
-    header = {key: value for key, value in run.header.items() if key != "files"} | {"status": "running", "finished_at": None}
-    return _execute(project, inputs, writer, header, options.calls, progress, markets=markets_of(inputs))
+    with only_writer(run.path):
+        with RecordingStore.open(run.recordings) as store:
+            outage = store.first_outage_session()
+        writer = RunWriter.resume(run.path, symbols=inputs.experiment.symbols, before=outage)
+        header = {key: value for key, value in run.header.items() if key != "files"} | {"status": "running", "finished_at": None}
+        return _execute(project, inputs, writer, header, options.calls, progress, markets=markets_of(inputs))
 
 
 def _execute(

@@ -21,13 +21,14 @@ import orjson
 from tradinggroup.backtest.sink import COLUMNS, Row, RowKind
 from tradinggroup.errors import DataError, ErrorCode, TradinggroupError
 from tradinggroup.runs.creation import RunSources, new_run_folder
+from tradinggroup.runs.lock import LOCK
 from tradinggroup.runs.row_file import RowFile, cut_from, unwritable
 from tradinggroup.runs.rows import csv_header, csv_line, json_line, reject_undefined
 
 HEADER = "run.json"
 CHECKS = "checks.jsonl"
 BASELINES = "baselines"
-_UNHASHED = (HEADER, CHECKS)
+_UNHASHED = (HEADER, CHECKS, LOCK)
 
 
 class RunWriter:
@@ -205,7 +206,7 @@ def hashes_of(folder: Path) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if path.is_file() and name not in _UNHASHED and not name.endswith((".partial", "-wal", "-shm")):
+        if path.is_file() and name not in _UNHASHED and not name.endswith((".partial", "-wal", "-shm", "-journal")):
             with path.open("rb") as stream:
                 found[name] = {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(stream, "sha256").hexdigest()}
     return found
