@@ -53,6 +53,13 @@ class Project:
             remedy="Make one with: tradinggroup init NAME && cd NAME, or name one with -C DIR.",
         )
 
+    @classmethod
+    def around_run(cls, folder: Path) -> Project:
+        """The project that the run folder `folder` lies in, as `PROJECT/backtests/runs/NAME`; else the packaged defaults."""
+        parents = folder.resolve().parents
+        root = parents[2] if len(parents) > 2 else None
+        return cls(root if root is not None and (root / MARKER).is_file() and cls(root).runs_folder == parents[0] else defaults_root())
+
     @property
     def bundles_folder(self) -> Path:
         return self.root / "data"

@@ -304,3 +304,18 @@ run(["backtest", "study"])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout == "[]\n"
+
+
+def test_a_run_folder_is_read_from_anywhere(here: Path, tg: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = the_run(here)
+    moved = shutil.copytree(folder, tmp_path / "mailed")
+    monkeypatch.chdir(tmp_path)
+    pages = (["show"], ["trades"], ["explain", "2024-03-12", "AAA"], ["replay", "--to", "2024-03-05"], ["reflections"])
+    for command, *more in pages:
+        for path in (folder, moved):
+            result = tg(command, str(path), *more)
+            assert (result.exit_code, result.err) == (0, ""), (command, path)
+    assert tg("verify", str(folder)).exit_code == 0
+    assert tg("verify", str(moved)).err.splitlines()[-1].startswith("BUNDLE_NOT_FOUND: no bundle tiny")
+    assert tg("-C", "nowhere", "show", str(folder)).exit_code == 2
+    assert tg("show", "latest").err.startswith("PROJECT_INVALID")

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from tradinggroup.cli.options import JsonOption, RequiredRun
-from tradinggroup.cli.output import emit_json, needed_day, project_of
+from tradinggroup.cli.output import emit_json, needed_day, project_of_run
 from tradinggroup.cli.trades import check_symbol
 from tradinggroup.errors import ErrorCode, UsageError
 
@@ -30,7 +30,7 @@ def command(context: typer.Context, run: RequiredRun, session: Session, symbol: 
         date.fromisoformat(run)
         raise UsageError(ErrorCode.USAGE, f"RUN is {run}, a day", remedy=f"The run comes first: {EXAMPLE}.")
     day = needed_day(session, "SESSION")
-    folder = find_run(project_of(context), run)
+    folder = find_run(project_of_run(context, run), run)
     check_symbol(folder.symbols, symbol)
     from tradinggroup.runs.text_explain import explain_rows, text_explain
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -11,13 +12,24 @@ from pathlib import Path
 import typer
 
 from tradinggroup.errors import ErrorCode, UsageError
-from tradinggroup.project import Project
+from tradinggroup.project import HOME_VARIABLE, Project
 
 
 def project_of(context: typer.Context) -> Project:
     """The project folder named by `-C`, by the environment, or around the working folder."""
     folder = context.find_root().params.get("directory")
     return Project.find(folder)
+
+
+def project_of_run(context: typer.Context, run: str) -> Project:
+    """The project to look for `run` in. A path to a run folder needs none: then that around the folder, else the packaged defaults."""
+    folder = Path(run).expanduser()
+    try:
+        return project_of(context)
+    except UsageError:
+        if context.find_root().params.get("directory") or os.environ.get(HOME_VARIABLE) or not folder.is_dir():
+            raise
+        return Project.around_run(folder)
 
 
 def emit_json(value: object) -> None:

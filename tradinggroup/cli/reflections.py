@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tradinggroup.cli.options import JsonOption, RunArgument
-from tradinggroup.cli.output import emit_json, needed_day, parse_day, project_of
+from tradinggroup.cli.output import emit_json, needed_day, parse_day, project_of_run
 from tradinggroup.cli.trades import check_symbol
 
 EXAMPLE = "tradinggroup reflections latest --as-of 2023-09-19 --agent decision"
@@ -37,7 +37,7 @@ def command(
 
     day = parse_day(as_of, "--as-of")
     user = (needed_day(used_by[0], "--used-by"), used_by[1]) if used_by else None
-    folder = find_run(project_of(context), run)
+    folder = find_run(project_of_run(context, run), run)
     check_symbol(folder.symbols, user[1] if user else None)
     if as_json:
         emit_json({"reflections": reflection_rows(folder, as_of=day, agent=agent, used_by=user)})

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tradinggroup.cli.options import JsonOption, RunArgument
-from tradinggroup.cli.output import emit_json, parse_day, project_of
+from tradinggroup.cli.output import emit_json, parse_day, project_of_run
 from tradinggroup.cli.trades import check_symbol
 from tradinggroup.errors import ErrorCode, UsageError
 
@@ -43,7 +43,7 @@ def command(
     first, last = parse_day(start, "--from"), parse_day(end, "--to")
     if first and last and last < first:
         raise UsageError(ErrorCode.DATES_OUTSIDE, f"--from {first} is after --to {last}", remedy="Give the earlier day as --from.")
-    folder = find_run(project_of(context), run)
+    folder = find_run(project_of_run(context, run), run)
     check_symbol(folder.symbols, symbol)
     steps = replay_steps(folder, start=first, end=last, symbol=symbol, agent=agent)
     if as_json:

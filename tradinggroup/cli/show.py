@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from tradinggroup.cli.options import JsonOption, RunArgument
-from tradinggroup.cli.output import emit_json, project_of, saved
+from tradinggroup.cli.output import emit_json, project_of_run, saved
 
 EXAMPLE = "tradinggroup show latest"
 
@@ -17,7 +17,7 @@ def command(context: typer.Context, run: RunArgument = "latest", *, as_json: Jso
     """
     from tradinggroup.runs.locate import find_run
 
-    folder = find_run(project_of(context), run)
+    folder = find_run(project_of_run(context, run), run)
     if as_json:
         emit_json(folder.summary())
         return

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tradinggroup.cli.options import JsonOption, RunArgument
-from tradinggroup.cli.output import emit_json, project_of
+from tradinggroup.cli.output import emit_json, project_of_run
 from tradinggroup.errors import ErrorCode, UsageError, did_you_mean
 
 EXAMPLE = "tradinggroup trades latest --symbol ACME"
@@ -22,7 +22,7 @@ def command(context: typer.Context, run: RunArgument = "latest", *, symbol: Symb
     """
     from tradinggroup.runs.locate import find_run
 
-    folder = find_run(project_of(context), run)
+    folder = find_run(project_of_run(context, run), run)
     check_symbol(folder.symbols, symbol)
     if as_json:
         emit_json({"trades": [trade for trade in folder.trades() if symbol in {None, trade["symbol"]}]})

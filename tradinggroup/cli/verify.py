@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from tradinggroup.cli.options import JsonOption, RunArgument
-from tradinggroup.cli.output import emit_json, narrate, only_json_on_stdout, project_of
+from tradinggroup.cli.output import emit_json, narrate, only_json_on_stdout, project_of_run
 from tradinggroup.cli.progress import make_progress
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def command(context: typer.Context, run: RunArgument = "latest", *, as_json: Jso
     """
     from tradinggroup.runs.locate import find_run
 
-    project = project_of(context)
+    project = project_of_run(context, run)
     folder = find_run(project, run)
     narrate(f"verify {folder.name}: again from its own recordings, network refused")
     for problem in folder.problems:
