@@ -222,6 +222,39 @@ def test_model_text_cannot_move_the_cursor(shared_run: RunFolder) -> None:
     assert "<script>alert(1)</script>" in text
 
 
+def test_trades_of_a_run_that_did_not_end_say_what_it_holds(project: Project) -> None:
+    text = text_trades(make_run(project, status="interrupted", sessions=SESSIONS[:4]))
+    assert text.splitlines()[-2:] == [
+        "2 positions still open: ACME 100 shares at the close of 2023-09-14, BOLT 100",
+        "shares at the close of 2023-09-14",
+    ]
+    flat = text_trades(make_run(project, status="budget", sessions=SESSIONS[:7]), symbol="ACME")
+    assert "1 round trip, 1 with a profit\nno position still open\n" in flat
+
+
+def test_what_the_gate_changed_is_said_with_the_decision_and_its_outcome(shared_run: RunFolder) -> None:
+    first, second = (step.text for step in replay_steps(shared_run, end=SESSIONS[1], symbol="ACME"))
+    assert "  trend  ACME forecast up, gated to sideways" in first.splitlines()
+    assert "trend" not in second
+    wrong = "price -1.10 %, so down; forecast up, gated to sideways, was wrong, it had given 0.15 to that"
+    assert wrong in " ".join(second.split())
+    assert wrong in " ".join(text_explain(shared_run, SESSIONS[0], "ACME").split())
+
+
+def test_a_forecast_that_failed_is_no_forecast(project: Project) -> None:
+    run = make_run(project)
+    for line in run.decisions():
+        line["forecasting"]["failure"] = {"kind": "not_json", "detail": "no object"}
+    for line in run.outcomes():
+        line["is_fallback"] = True
+    steps = replay_steps(run, end=SESSIONS[1], symbol="ACME")
+    assert "  no forecast  " in steps[0].text
+    assert "price -1.10 %, so down; no forecast was made\n" in steps[1].text + "\n"
+    explained = text_explain(run, SESSIONS[0], "ACME")
+    assert "3 forecasting       no forecast was made: one third for each, so sideways" in explained
+    assert "so down; no forecast was made" in " ".join(explained.split())
+
+
 def test_figures() -> None:
     assert [percent(value) for value in (0.0641, -0.00001, None)] == ["+6.41 %", "0.00 %", "-"]
     assert usd(104310.2) == "104,310.20"

@@ -13,6 +13,8 @@ from tradinggroup.runs.folder import Line, RunFolder
 AGENTS = ("news_sentiment", "report_retrieval", "forecasting", "style_selection", "decision")
 LEARNERS = ("forecasting", "style_selection", "decision")
 """Agents that experience is shown to."""
+Place = tuple[str, str]
+"""(symbol, session) of a decision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,11 @@ def cases_of(run: RunFolder, session: date | str, symbol: str | None = None) -> 
     if not lines:
         raise _not_found(run, day, symbol)
     return [_case(run, line) for line in lines]
+
+
+def decisions_by_place(run: RunFolder) -> dict[Place, Line]:
+    """(symbol, session) -> decision line."""
+    return {(line["symbol"], line["session"]): line for line in run.decisions()}
 
 
 def shown_lesson_ids(decision: Line) -> list[str]:

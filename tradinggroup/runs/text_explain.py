@@ -129,6 +129,10 @@ def _report(report: Line) -> Iterator[str]:
 
 
 def _forecast(forecast: Line, lesson: Line | None) -> Iterator[str]:
+    if forecast["failure"] is not None:
+        yield from _part("3 forecasting", f"no forecast was made: one third for each, so {forecast['gated_label']}")
+        yield from _reasons(forecast, lesson)
+        return
     probabilities = f"up {forecast['p_up']:.2f}  sideways {forecast['p_sideways']:.2f}  down {forecast['p_down']:.2f}"
     kept = forecast["argmax_label"] == forecast["gated_label"]
     gate = f"kept {forecast['gated_label']}" if kept else f"{forecast['argmax_label']} became {forecast['gated_label']}"
@@ -188,19 +192,27 @@ def _outcomes(case: Case) -> Iterator[str]:
     if not case.outcomes:
         yield from _part("  outcome", "not known yet when the run ended")
     for place, outcome in enumerate(case.outcomes):
-        yield from _part("" if place else "  outcome", f"known {outcome['session']}: {outcome_text(outcome)}")
+        yield from _part("" if place else "  outcome", f"known {outcome['session']}: {outcome_text(outcome, case.decision)}")
 
 
-def outcome_text(outcome: Line) -> str:
-    """What a line of `outcomes.jsonl` says, in words."""
+def forecast_label(forecast: Line) -> str:
+    """The most probable class, and what the gate made of it where that differs: `down, gated to sideways`."""
+    label, gated = forecast["argmax_label"], forecast["gated_label"]
+    return str(label) if label == gated else f"{label}, gated to {gated}"
+
+
+def outcome_text(outcome: Line, decision: Line | None = None) -> str:
+    """What a line of `outcomes.jsonl` says, in words; with its `decision` also what the gate made of the forecast."""
     if outcome["reason"] is not None:
         return f"{outcome['kind']} has no label ({outcome['reason']})"
     if outcome["kind"] == "forecast":
+        price = f"price {percent(outcome['return_fraction'])}, so {outcome['true_label']}"
+        if outcome.get("is_fallback"):
+            return f"{price}; no forecast was made"
+        label = outcome["argmax_label"] if decision is None else forecast_label(decision["forecasting"])
+        comma = "," if label != outcome["argmax_label"] else ""
         hit = "right" if outcome["correct"] else "wrong"
-        return (
-            f"price {percent(outcome['return_fraction'])}, so {outcome['true_label']}; forecast {outcome['argmax_label']} was {hit}, "
-            f"it had given {outcome['p_true']:.2f} to that"
-        )
+        return f"{price}; forecast {label}{comma} was {hit}, it had given {outcome['p_true']:.2f} to that"
     return (
         f"equity {percent(outcome['equity_return_fraction'])} by {outcome['executed_action']}, reward {outcome['reward_taken']:+.4f}; "
         f"best was {outcome['best_action']}, regret {outcome['regret']:.4f}"

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 from tradinggroup.errors import ErrorCode, UsageError, did_you_mean
-from tradinggroup.runs.case import LEARNERS, cases_of, shown_lesson_ids
+from tradinggroup.runs.case import LEARNERS, Place, cases_of, decisions_by_place, shown_lesson_ids
 from tradinggroup.runs.figures import counted, wrapped
 from tradinggroup.runs.folder import Line, RunFolder
 from tradinggroup.runs.lesson_changes import LessonChange, lesson_changes
@@ -112,8 +112,10 @@ def text_reflections(
     shown = sessions_shown(run, as_of=as_of)
     outcomes = {outcome["outcome_id"]: outcome for outcome in run.outcomes()}
     changes = lesson_changes(run, *used_by) if used_by else {}
+    decisions = decisions_by_place(run)
     parts += [
-        "\n".join(_lesson(lesson, outcomes, shown.get(lesson["lesson_id"], []), changes.get(lesson["lesson_id"]))) for lesson in newest
+        "\n".join(_lesson(lesson, outcomes, decisions, shown.get(lesson["lesson_id"], []), changes.get(lesson["lesson_id"])))
+        for lesson in newest
     ]
     if len(lessons) > len(newest):
         parts.append("\n".join(wrapped(f"and {counted(len(lessons) - len(newest), 'earlier lesson')}; --json lists them all")))
@@ -134,7 +136,9 @@ def _head(run: RunFolder, lessons: list[Line], *, as_of: date | str | None, used
         yield from wrapped(f"no lesson: the first needs {run.settings.get('reflection', {}).get('minimum_labelled')} labelled outcomes")
 
 
-def _lesson(lesson: Line, outcomes: dict[str, Line], shown: list[str], change: LessonChange | None) -> Iterator[str]:
+def _lesson(
+    lesson: Line, outcomes: dict[str, Line], decisions: dict[Place, Line], shown: list[str], change: LessonChange | None
+) -> Iterator[str]:
     yield f"{lesson['symbol']} {lesson['agent']}   {lesson['lesson_id']}   known {lesson['session']}"
     yield from wrapped(lesson["text"], first="  | ", then="  | ")
     known = [outcomes[outcome_id] for outcome_id in lesson["outcome_ids"] if outcome_id in outcomes]
@@ -143,7 +147,8 @@ def _lesson(lesson: Line, outcomes: dict[str, Line], shown: list[str], change: L
         f"from {counted(len(lesson['outcome_ids']), 'outcome')}{span}{AUTHORS.get(lesson.get('author', ''), '')}", first="  "
     )
     if known:
-        yield from wrapped(outcome_text(known[-1]), first=f"  newest {known[-1]['decision_session']}: ", then=" " * 4)
+        decision = decisions.get((lesson["symbol"], known[-1]["decision_session"]))
+        yield from wrapped(outcome_text(known[-1], decision), first=f"  newest {known[-1]['decision_session']}: ", then=" " * 4)
     yield f"  shown on {counted(len(shown), 'session')}" + (f", {_span(shown)}" if shown else "")
     if change is not None:
         yield from wrapped(change.text, first="  ", then=" " * 4)

@@ -9,10 +9,10 @@ from datetime import date
 from typing import Any
 
 from tradinggroup.errors import ErrorCode, UsageError, did_you_mean
-from tradinggroup.runs.case import AGENTS
+from tradinggroup.runs.case import AGENTS, Place, decisions_by_place
 from tradinggroup.runs.figures import WIDTH, columns, counted, usd, wrapped
 from tradinggroup.runs.folder import Line, RunFolder
-from tradinggroup.runs.text_explain import agent_lines, outcome_text
+from tradinggroup.runs.text_explain import agent_lines, forecast_label, outcome_text
 from tradinggroup.runs.text_warnings import with_warnings
 
 
@@ -33,13 +33,15 @@ class ReplayStep:
     """Parts that the run was made without."""
     shown: Mapping[str, Line] = field(default_factory=dict, repr=False)
     """The lessons of the run by id, to put the shown ones into words."""
+    decided: Mapping[Place, Line] = field(default_factory=dict, repr=False)
+    """The decisions of the run, to put their outcomes into words."""
 
     @property
     def text(self) -> str:
         """The session in words, at most 80 columns."""
         if self.agent is not None:
             return "\n".join([self.session, *(row for line in self.decisions for row in _agent_lines(self, line, self.agent))])
-        return "\n".join([*_heading(self), *_fills(self), *_decisions(self), *_learned(self)])
+        return "\n".join([*_heading(self), *_fills(self), *_decisions(self), *_gated(self), *_learned(self)])
 
     def __str__(self) -> str:
         return self.text
@@ -78,6 +80,7 @@ def replay_steps(
     fills, outcomes, lessons = by_session(run.fills()), by_session(run.outcomes()), by_session(run.reflections())
     sessions = sorted({*equity, *decisions})
     known = {lesson["lesson_id"]: lesson for lesson in run.reflections()}
+    decided = decisions_by_place(run)
     return [
         ReplayStep(
             session=session,
@@ -89,6 +92,7 @@ def replay_steps(
             agent=agent,
             without=tuple(run.settings.get("without") or ()),
             shown=known,
+            decided=decided,
         )
         for session in sessions
         if agent is None or session in decisions
@@ -135,16 +139,33 @@ def _decision_row(line: Line) -> list[str]:
     return [
         line["symbol"],
         "news -" if news["no_news"] else f"news {news['score']:+.2f}",
-        "no trend" if line["forecasting"]["gate"] == "off" else line["forecasting"]["gated_label"],
+        _trend(line["forecasting"]),
         line["style_selection"]["style"],
         code if decision is None else decision["action"] or "failed",
         f"{'buy' if shares > 0 else 'sell'} {abs(shares):,d}" if shares else nothing,
     ]
 
 
+def _gated(step: ReplayStep) -> Iterator[str]:
+    """Where the trend of the close is not the most probable class, which the outcome will be compared with."""
+    for line in step.decisions:
+        forecast = line["forecasting"]
+        if forecast["failure"] is None and forecast["argmax_label"] != forecast["gated_label"]:
+            yield f"  trend  {line['symbol']} forecast {forecast_label(forecast)}"
+
+
+def _trend(forecast: Line) -> str:
+    """The gated label, if there was a forecast."""
+    if forecast["failure"] is not None:
+        return "no forecast"
+    return "no trend" if forecast["gate"] == "off" else forecast["gated_label"]
+
+
 def _learned(step: ReplayStep) -> Iterator[str]:
     for outcome in step.outcomes:
-        yield from wrapped(outcome_text(outcome), first=f"  known  {outcome['symbol']} {outcome['decision_session']} ", then=" " * 9)
+        decision = step.decided.get((outcome["symbol"], outcome["decision_session"]))
+        first = f"  known  {outcome['symbol']} {outcome['decision_session']} "
+        yield from wrapped(outcome_text(outcome, decision), first=first, then=" " * 9)
     if step.lessons:
         agents = ", ".join(f"{lesson['symbol']} {lesson['agent']}" for lesson in step.lessons)
         yield from wrapped(f"{counted(len(step.lessons), 'new lesson')}: {agents}", first="  learnt ")
