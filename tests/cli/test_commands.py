@@ -319,3 +319,21 @@ def test_a_run_folder_is_read_from_anywhere(here: Path, tg: Run, tmp_path: Path,
     assert tg("verify", str(moved)).err.splitlines()[-1].startswith("BUNDLE_NOT_FOUND: no bundle tiny")
     assert tg("-C", "nowhere", "show", str(folder)).exit_code == 2
     assert tg("show", "latest").err.startswith("PROJECT_INVALID")
+
+
+def test_a_prompt_that_is_not_asked_for_says_why(project_folder: Path, tg: Run) -> None:
+    make_bundle(project_folder, symbols=("AAA",))
+    place = ("study", "--symbols", "AAA", "--session", "2024-03-08", "--symbol", "AAA")
+    reasons = {
+        ("style_selection", "--without", "style"): "it is switched off (--without style)",
+        ("report_retrieval",): "a summary is made once per filing, and those in use are of 2024-03-04;",
+        ("reflection",): "its records are told by the template",
+    }
+    for (agent, *more), reason in reasons.items():
+        printed = tg("agents", "render", agent, *place, *more)
+        assert printed.exit_code == 0
+        assert f"{agent} asks no model on that session: {reason}" in " ".join(printed.out.split())
+        assert max(map(len, printed.out.splitlines())) <= 80
+        assert " ".join(tg("agents", "try", agent, *place, *more).out.split()) == " ".join(printed.out.split())
+    first = ("study", "--symbols", "AAA", "--session", "2024-03-04", "--symbol", "AAA")
+    assert tg("agents", "render", "report_retrieval", *first).out.startswith("== report_retrieval 10-")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -30,6 +31,8 @@ Calls = Annotated[
 
 UNREADABLE, PROVIDER_FAILED = 1, 5
 """Exit codes where no sample was answered."""
+
+WIDTH = 80
 
 group = new_group("The agents' cards and prompts.")
 
@@ -90,13 +93,13 @@ def render(
     project = project_of(context)
     _check_agent(agent)
     resolved = load_experiment(project, experiment, overrides)
-    from tradinggroup.runs.preview import render_prompts
+    from tradinggroup.runs.preview import preview_prompts
 
-    requests = render_prompts(project, resolved, agent, day, symbol)
+    preview = preview_prompts(project, resolved, agent, day, symbol)
     if as_json:
-        emit_json({"requests": [_request(request) for request in requests]})
+        emit_json({"requests": [_request(request) for request in preview.requests], "silence": preview.silence or None})
     else:
-        print("\n\n".join(_text(request) for request in requests) or f"{agent} asks no model on that session")
+        print("\n\n".join(_text(request) for request in preview.requests) or _silent(agent, preview.silence))
 
 
 @setting_options
@@ -138,7 +141,9 @@ def try_prompt(
 
         print(text_trial(trials, figures))
     else:
-        print(f"{agent} asks no model on that session")
+        from tradinggroup.runs.preview import preview_prompts
+
+        print(_silent(agent, preview_prompts(project, resolved, agent, day, symbol).silence))
     _exit_where_nothing_was_answered(trials)
 
 
@@ -146,6 +151,10 @@ def _exit_where_nothing_was_answered(trials: Sequence[Trial]) -> None:
     failures = [sample.reply.failure for trial in trials for sample in trial.samples]
     if failures and all(failure is not None for failure in failures):
         raise typer.Exit(PROVIDER_FAILED if any(failure.kind.is_provider for failure in failures if failure) else UNREADABLE)
+
+
+def _silent(agent: str, why: str) -> str:
+    return textwrap.fill(f"{agent} asks no model on that session: {why}", WIDTH, break_on_hyphens=False)
 
 
 def _check_agent(agent: str) -> None:
@@ -187,5 +196,5 @@ def _text(request: ModelRequest) -> str:
 
 add(group, "list", list_cards, example="tradinggroup agents list")
 add(group, "show", show, example="tradinggroup agents show decision")
-add(group, "render", render, example="tradinggroup agents render decision demo --session 2023-09-19 --symbol ACME")
-add(group, "try", try_prompt, example="tradinggroup agents try decision demo --session 2023-09-19 --symbol ACME --samples 5")
+add(group, "render", render, example="tradinggroup agents render decision demo --session 2023-09-18 --symbol ACME")
+add(group, "try", try_prompt, example="tradinggroup agents try decision demo --session 2023-09-18 --symbol ACME --samples 5")

@@ -13,6 +13,8 @@ from tradinggroup.runs.folder import Line, RunFolder
 AGENTS = ("news_sentiment", "report_retrieval", "forecasting", "style_selection", "decision")
 LEARNERS = ("forecasting", "style_selection", "decision")
 """Agents that experience is shown to."""
+SWITCHES = {"style_selection": "style"}
+"""Agents that `--without` knows by another name."""
 Place = tuple[str, str]
 """(symbol, session) of a decision."""
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 from tradinggroup.agents.card import load_cards
 from tradinggroup.backtest.memory_sink import MemorySink
+from tradinggroup.backtest.sink import Row, RowKind
 from tradinggroup.errors import DataError, ErrorCode, TradinggroupError, UsageError, did_you_mean
 from tradinggroup.experiment import ResolvedExperiment, check_against_bundle
 from tradinggroup.models.loop import LoopThread
@@ -24,6 +25,7 @@ from tradinggroup.retrieval.kept_embedder import VectorSources
 from tradinggroup.retrieval.ports import RetrievalParts
 from tradinggroup.retrieval.registry import check_retrieval, make_retrieval
 from tradinggroup.runs.agents_job import run_agents
+from tradinggroup.runs.case import SWITCHES
 from tradinggroup.runs.inputs import RunInputs, inputs_of_project, open_bundle, profile_of
 from tradinggroup.runs.progress import NoProgress
 from tradinggroup.runs.window import decision_sessions, markets_of, window_warnings
@@ -72,8 +74,22 @@ def estimate(project: Project, resolved: ResolvedExperiment) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What an agent would ask at one decision, in the order of purpose and position; without any, why not."""
+
+    requests: list[ModelRequest]
+    silence: str
+    """Why nothing is asked; empty where something is."""
+
+
 def render_prompts(project: Project, resolved: ResolvedExperiment, agent: str, session: date, symbol: str) -> list[ModelRequest]:
-    """The requests that `agent` would make at `session` for `symbol`, in the order of purpose and position.
+    """The requests of `preview_prompts`, which says what is raised."""
+    return preview_prompts(project, resolved, agent, session, symbol).requests
+
+
+def preview_prompts(project: Project, resolved: ResolvedExperiment, agent: str, session: date, symbol: str) -> Preview:
+    """The requests that `agent` would make at `session` for `symbol`.
 
     The run is walked up to the session in memory. Answers that other agents or earlier sessions need come from the project's
     recordings where they are there, else from the rule-based analyst. Raises UsageError or DataError for an unknown
@@ -94,8 +110,28 @@ def render_prompts(project: Project, resolved: ResolvedExperiment, agent: str, s
     markets = markets_of(inputs)
     model = _PreviewModel(project, wanted=(agent, session.isoformat()))
     with contextlib.closing(model), LoopThread() as loop, _kept_retrieval(project, inputs, model) as parts:
-        run_agents(inputs, markets=markets, model=model, loop=loop, sink=MemorySink(), progress=NoProgress(), retrieval=parts)
-    return sorted(model.wanted_requests, key=lambda request: (request.purpose, request.position))
+        sink = MemorySink()
+        run_agents(inputs, markets=markets, model=model, loop=loop, sink=sink, progress=NoProgress(), retrieval=parts)
+    requests = sorted(model.wanted_requests, key=lambda request: (request.purpose, request.position))
+    line = next(row for row in reversed(sink.rows[RowKind.DECISION]) if str(row["session"]) == session.isoformat())
+    return Preview(requests, "" if requests else _silence(agent, line, experiment.without, model.asked))
+
+
+def _silence(agent: str, line: Row, without: Sequence[str], asked: Mapping[str, str]) -> str:
+    """Why `agent` asks nothing at the decision `line`; `asked` has the sessions of its earlier requests by purpose."""
+    switch = SWITCHES.get(agent, agent)
+    if switch in without:
+        return f"it is switched off (--without {switch})"
+    if agent == "news_sentiment":
+        return "no news became known since the session before"
+    if agent == "decision":
+        return f"the risk layer decided, a forced exit ({line['risk']['reason_code']})"
+    if agent == "reflection":
+        return "its records are told by the template: none is there yet, or the model is rules"
+    if line[agent].get("no_filing"):
+        return "no filing is known that is young enough"
+    made = " and ".join(sorted({asked[form] for form in line[agent]["forms"] if form in asked}))
+    return f"a summary is made once per filing, and those in use are of {made}; ask with that --session to see the prompt"
 
 
 @contextlib.contextmanager
@@ -136,6 +172,8 @@ class _PreviewModel:
         self._store = RecordingStore.open(project.shared_recordings, readonly=True) if project.shared_recordings.is_file() else None
         self._wanted = wanted
         self.wanted_requests: list[ModelRequest] = []
+        self.asked: dict[str, str] = {}
+        """Purpose -> the latest session, up to the one wanted, at which the wanted agent asked."""
 
     def close(self) -> None:
         """Close the recordings."""
@@ -144,8 +182,11 @@ class _PreviewModel:
 
     async def answer(self, request: ModelRequest) -> ModelReply:
         """A recorded answer, else that of the rule-based analyst."""
+        agent, session = self._wanted
         if (request.agent, request.session) == self._wanted:
             self.wanted_requests.append(request)
+        if request.agent == agent and request.session <= session:
+            self.asked[request.purpose] = max(request.session, self.asked.get(request.purpose, ""))
         recorded = self._store.get(request, answers_only=True) if self._store is not None else None
         return recorded or await self._rules.answer(request)
 

@@ -7,14 +7,12 @@ from datetime import date
 from typing import Any
 
 from tradinggroup.clock import NEW_YORK, parse_utc
-from tradinggroup.runs.case import AGENTS, Case, call_counts, cases_of
+from tradinggroup.runs.case import AGENTS, SWITCHES, Case, call_counts, cases_of
 from tradinggroup.runs.figures import NONE, counted, number, percent, usd, wrapped
 from tradinggroup.runs.folder import Line, RunFolder
 from tradinggroup.runs.text_warnings import with_warnings
 
 LABEL_WIDTH = 20
-SWITCHES = {"style_selection": "style"}
-"""Agents that `--without` knows by another name."""
 ITEMS_SHOWN = 10
 
 
