@@ -249,7 +249,7 @@ class Span:
         ({"symbols": ("ACME", "acmee")}, "SYMBOL_UNKNOWN", "bundle demo has no symbol acmee. Did you mean ACME? Known: ACME, BOLT."),
         ({"start": date(2024, 1, 1)}, "DATES_OUTSIDE", "Its sessions are 2024-01-02..2024-03-28"),
         ({"end": date(2024, 3, 29)}, "DATES_OUTSIDE", "2024-01-02..2024-03-29 is not covered by bundle demo"),
-        ({"start": date(2024, 1, 6), "end": date(2024, 1, 7)}, "DATES_OUTSIDE", "2024-01-06..2024-01-07"),
+        ({"start": date(2024, 1, 6), "end": date(2024, 1, 7)}, "DATES_OUTSIDE", "no session lies between 2024-01-06 and 2024-01-07"),
         ({"start": date(1990, 1, 1), "end": date(1991, 1, 1)}, "DATES_OUTSIDE", "1990-01-01..1991-01-01"),
     ],
 )

@@ -192,11 +192,17 @@ def check_against_bundle(experiment: Experiment, bundle: BundleSpan) -> None:
             raise UsageError(ErrorCode.SYMBOL_UNKNOWN, f"training_years names {symbol}, which bundle {bundle.name} has not", remedy=remedy)
     starts_early = experiment.start <= bundle.calendar.previous_session(bundle.first_session)
     ends_late = experiment.end >= bundle.calendar.next_session(bundle.last_session)
-    if starts_early or ends_late or not bundle.calendar.sessions(experiment.start, experiment.end):
-        problem = f"is not covered by bundle {bundle.name}" if starts_early or ends_late else f"holds no session of bundle {bundle.name}"
+    if not (starts_early or ends_late or bundle.calendar.sessions(experiment.start, experiment.end)):
+        before, after = bundle.calendar.previous_session(experiment.start), bundle.calendar.next_session(experiment.end)
         raise UsageError(
             ErrorCode.DATES_OUTSIDE,
-            f"{experiment.start}..{experiment.end} {problem}",
+            f"no session lies between {experiment.start} and {experiment.end}: the exchange was closed",
+            remedy=f"The sessions around are {before} and {after}; choose --start and --end to have one between them.",
+        )
+    if starts_early or ends_late:
+        raise UsageError(
+            ErrorCode.DATES_OUTSIDE,
+            f"{experiment.start}..{experiment.end} is not covered by bundle {bundle.name}",
             remedy=f"Its sessions are {bundle.first_session}..{bundle.last_session}; choose --start and --end inside.",
         )
 

@@ -102,7 +102,7 @@ class Project:
             for root in (self.root, defaults_root())
             if (root / folder).is_dir()
             for path in (root / folder).glob(f"*{suffix}")
-            if path.stem != "README"
+            if path.stem != "README" and path.is_file()
         }
         return sorted(found)
 
@@ -116,6 +116,9 @@ class Project:
         packaged = self.content_file("backtests", f"{direct.stem}.toml")
         if packaged is not None and direct.suffix in ("", ".toml") and direct.parent in (Path(), Path("backtests")):
             return packaged
+        if name and any(candidate.is_dir() for candidate in (direct, self.root / name)):
+            text = f"{name} is a folder, not an experiment file"
+            raise UsageError(ErrorCode.EXPERIMENT_NOT_FOUND, text, remedy="Name a TOML file as in backtests/.")
         raise UsageError(
             ErrorCode.EXPERIMENT_NOT_FOUND,
             f"no experiment file {name}",

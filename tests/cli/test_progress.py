@@ -30,6 +30,14 @@ def test_plain_lines_come_at_most_once_an_interval(monkeypatch: pytest.MonkeyPat
     assert captured.err.splitlines() == ["demo  20 %  40 of 200  0:40 left", "demo  40 %  80 of 200  0:30 left", "a word"]
 
 
+def test_the_first_lines_do_not_guess_the_time_left(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = PlainProgress(interval_seconds=0)
+    progress.start(100, "demo")
+    for _ in range(3):
+        progress.advance()
+    assert capsys.readouterr().err.splitlines()[:2] == ["demo   1 %  1 of 100", "demo   2 %  2 of 100"]
+
+
 def test_a_run_without_a_unit_of_work(capsys: pytest.CaptureFixture[str]) -> None:
     progress = PlainProgress(interval_seconds=0)
     progress.start(0, "nothing")

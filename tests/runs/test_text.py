@@ -75,6 +75,13 @@ def test_headline_of_runs_without_a_result(project: Project, optimistic: RunFold
     assert headline(named).endswith("; openai:tiny.")
 
 
+def test_a_run_that_never_traded_is_no_better_than_random_runs(run: RunFolder) -> None:
+    run.header["metrics"]["ALL"] |= {"trades": 0, "open_positions": 0}
+    assert ", the same as 999 random runs, which cannot trade either, in 0 round trips" in headline(run)
+    run.header["metrics"]["ALL"]["open_positions"] = 1
+    assert ", more than 63 % of 999 random runs, in 0 round trips" in headline(run)
+
+
 def test_show_names_the_metrics_in_full_and_percent(shared_run: RunFolder) -> None:
     lines = text_show(shared_run).splitlines()
     assert "CR   cumulative return  +6.41 %  +7.88 %  +1.00 %" in lines

@@ -27,7 +27,7 @@ def command(context: typer.Context, experiment: ExperimentArgument, *, overrides
 
     Cards, risk profile, bundle, dates.
 
-    Calls no model and writes nothing. Exit 1 when a check fails.
+    Calls no model and writes nothing. Exit 1 when any check fails, whatever it is, while `backtest` exits 2 or 3.
     """
     from tradinggroup.experiment import load_variants
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 PLAIN_INTERVAL_SECONDS = 10.0
 """Fewest seconds between two lines where there is no terminal."""
+FIRST_ESTIMATE_PERCENT = 3
+"""Before that much is done, the time left is a guess: the first unit waits for everything to load."""
 
 
 def make_progress() -> BarProgress | PlainProgress:
@@ -56,9 +58,12 @@ class PlainProgress:
         """Nothing to close."""
 
     def _line(self, now: float) -> str:
-        left_seconds = (now - self._started_seconds) / self._done * max(0, self._total - self._done) if self._done else 0.0
         share = min(100, self._done * 100 // self._total)
-        return f"{self._title} {share:3d} %  {self._done} of {self._total}  {clock_text(left_seconds)} left"
+        line = f"{self._title} {share:3d} %  {self._done} of {self._total}"
+        if share < FIRST_ESTIMATE_PERCENT:
+            return line
+        left_seconds = (now - self._started_seconds) / self._done * max(0, self._total - self._done)
+        return f"{line}  {clock_text(left_seconds)} left"
 
     @staticmethod
     def _write(text: str) -> None:

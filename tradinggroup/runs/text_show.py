@@ -76,11 +76,19 @@ def headline(run: RunFolder) -> str:
     parts = [f"{run.header['experiment']}{f', {without}' if without else ''}: {ALL} made {percent(gained)}"]
     if held is not None:
         parts.append(f" against {percent(held)} for buy and hold ({(gained - held) * 100:+.2f} points)")
-    if summary["random"]["agents_percentile"] is not None:
-        parts.append(f", more than {percent(summary['random']['agents_percentile'], decimals=0, signed=False)}")
-        parts.append(f" of {counted(summary['random']['draws'], 'random run')}")
+    parts.append(_place_among_random(summary["random"], agents))
     parts.append(f", in {counted(agents.get('trades', 0), 'round trip')}; {run.header.get('title') or NONE}.")
     return ("INVALID. " if run.status == "invalid" else "") + "".join(parts)
+
+
+def _place_among_random(random: Mapping[str, Any], agents: Mapping[str, Any]) -> str:
+    """`, more than 63 % of 999 random runs`; empty where there are none. Ties count half, so without any trade all are ties."""
+    if random["agents_percentile"] is None:
+        return ""
+    runs = counted(random["draws"], "random run")
+    if agents.get("trades") == agents.get("open_positions") == 0:
+        return f", the same as {runs}, which cannot trade either"
+    return f", more than {percent(random['agents_percentile'], decimals=0, signed=False)} of {runs}"
 
 
 def without_text(settings: Mapping[str, Any]) -> str:
