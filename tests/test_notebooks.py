@@ -40,6 +40,16 @@ def test_a_notebook_runs_in_a_fresh_project_and_gives_what_is_committed(path: Pa
     assert tool.text_outputs(executed) == tool.text_outputs(nbformat.read(path, as_version=4)), REFRESH
 
 
+def test_help_of_the_tool_executes_nothing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    tool = runner()
+    monkeypatch.setattr(sys, "argv", ["run_notebooks.py", "--help"])
+    monkeypatch.setattr(tool, "NOTEBOOKS", Path("nowhere"))
+    with pytest.raises(SystemExit) as stop:
+        tool.main()
+    assert stop.value.code == 0
+    assert "usage: run_notebooks.py" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
 def test_a_committed_notebook_is_executed_and_holds_nothing_of_a_machine(path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)

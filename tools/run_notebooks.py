@@ -5,6 +5,7 @@ What a person sees in a committed notebook is what the code gives; `tests/test_n
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 import sys
@@ -63,6 +64,7 @@ def text_outputs(notebook: nbformat.NotebookNode) -> list[str]:
 
 def main() -> int:
     """Execute every notebook and write it back."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
     for path in sorted(NOTEBOOKS.glob("*.ipynb")):
         with tempfile.TemporaryDirectory(prefix="tradinggroup-notebook-") as folder:
             nbformat.write(execute(path, Path(folder)), path)

@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import EXPERIMENT, Run
+from tests.cli.refusals import PRICES
 from tests.cli.test_help import modules_of
 from tests.factories import make_bundle
 from tradinggroup.backtest.sink import RowKind
 from tradinggroup.cli import backtest as backtest_command
 from tradinggroup.cli.main import run
 from tradinggroup.errors import ErrorCode, ProviderError
-from tradinggroup.project import MARKER, Project
+from tradinggroup.project import MARKER, Project, defaults_root
 from tradinggroup.runs import execute
 from tradinggroup.runs.locate import find_run
 
@@ -337,3 +338,31 @@ def test_a_prompt_that_is_not_asked_for_says_why(project_folder: Path, tg: Run) 
         assert " ".join(tg("agents", "try", agent, *place, *more).out.split()) == " ".join(printed.out.split())
     first = ("study", "--symbols", "AAA", "--session", "2024-03-04", "--symbol", "AAA")
     assert tg("agents", "render", "report_retrieval", *first).out.startswith("== report_retrieval 10-")
+
+
+def test_a_card_that_shows_no_lesson_is_a_warning(project_folder: Path, tg: Run) -> None:
+    make_bundle(project_folder, symbols=("AAA", "BBB"))
+    card = (defaults_root() / "agents" / "decision.md").read_text(encoding="utf-8")
+    (project_folder / "agents").mkdir()
+    (project_folder / "agents" / "decision.md").write_text(card.replace("{experience}", ""), encoding="utf-8")
+    checked = tg("check", "study")
+    assert checked.exit_code == 0
+    assert "warn   cards         no {experience} in agents/decision.md: what past outcomes\n" in checked.out
+    assert "warn" not in tg("check", "study", "--without", "reflections").out
+
+
+def test_an_import_says_which_texts_it_left_out(project_folder: Path, tg: Run, tmp_path: Path) -> None:
+    plain = tmp_path / "plain"
+    for name in ("prices/AAA.csv", "prices/BBB.csv", "news/aaa.jsonl", "news/BBB.jsonl", "news/_MARKET.jsonl", "filings/CCC.jsonl"):
+        (plain / name).parent.mkdir(parents=True, exist_ok=True)
+        (plain / name).write_text(PRICES if name.startswith("prices") else "", encoding="utf-8")
+    made = tg("data", "import", str(plain), "--name", "small", "--symbols", "AAA")
+    assert made.exit_code == 0
+    assert " ".join(made.err.split()) == "left out news/aaa.jsonl, filings/CCC.jsonl: no price file has that name, letter for letter"
+    assert tg("data", "import", str(plain), "--name", "more", "--json").err.splitlines()[0].startswith("left out")
+
+
+def test_verify_begins_within_eighty_columns(here: Path, tg: Run, tmp_path: Path) -> None:
+    longer = shutil.copytree(the_run(here), tmp_path / ("a-long-name-of-a-run-folder-" * 2))
+    (longer / "trades.csv").unlink()
+    assert max(map(len, tg("verify", str(longer)).err.splitlines()[:3])) <= 80

@@ -111,6 +111,14 @@ def test_a_planted_fault_is_found(
     assert code not in _check(tmp_path / "clean", make_frames())
 
 
+def test_market_news_is_said_to_be_read_by_no_agent(tmp_path: Path) -> None:
+    frames = make_frames()
+    market = frames.news.iloc[:2].assign(symbol="_MARKET", id=["m1", "m2"])
+    found = _check(tmp_path, replace(frames, news=pd.concat([frames.news, market], ignore_index=True)))
+    assert (found["market_news"].severity, found["market_news"].symbol, found["market_news"].count) == ("note", "_MARKET", 2)
+    assert "no agent reads them" in found["market_news"].text
+
+
 def test_unsafe_levels_are_said_once(tmp_path: Path) -> None:
     found = _check(tmp_path, make_frames(), PriceBasis.TOTAL_RETURN)
     assert (found["levels_unsafe"].severity, found["levels_unsafe"].symbol) == ("warning", "")

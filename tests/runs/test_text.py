@@ -82,6 +82,12 @@ def test_a_run_that_never_traded_is_no_better_than_random_runs(run: RunFolder) -
     assert ", more than 63 % of 999 random runs, in 0 round trips" in headline(run)
 
 
+def test_a_baseline_that_could_not_run_is_said_on_both_pages(run: RunFolder) -> None:
+    run.header["baselines_missing"] = {"momentum": "needs the extra ml"}
+    for text in (text_show(run), text_result(run)):
+        assert "missing  momentum: needs the extra ml" in text.splitlines()
+
+
 def test_show_names_the_metrics_in_full_and_percent(shared_run: RunFolder) -> None:
     lines = text_show(shared_run).splitlines()
     assert "CR   cumulative return  +6.41 %  +7.88 %  +1.00 %" in lines

@@ -61,6 +61,7 @@ def _checked(project: Project, resolved: ResolvedExperiment) -> dict[str, Any]:
 
 def _text(checked: dict[str, Any]) -> str:
     rows = [("ok" if line["ok"] else "error", line["what"], line["text"]) for line in checked["checks"]]
+    rows += [("warn", line["what"], line["warning"]) for line in checked["checks"] if line["warning"]]
     if checked["plan"]:
         rows.append(("plan", "", _plan_text(checked["plan"])))
     return "\n".join(starmap(_row_text, rows))

@@ -10,8 +10,8 @@ import typer
 
 from tradinggroup.cli.framework import add, new_group
 from tradinggroup.cli.options import JsonOption, NameOption
-from tradinggroup.cli.output import emit_json, needed_day, only_json_on_stdout, parse_day, project_of, saved, split_list
-from tradinggroup.cli.text_data import bundle_facts, text_bundles, text_findings, text_summary
+from tradinggroup.cli.output import emit_json, narrate, needed_day, only_json_on_stdout, parse_day, project_of, saved, split_list
+from tradinggroup.cli.text_data import bundle_facts, text_bundles, text_findings, text_summary, text_unread
 from tradinggroup.errors import ErrorCode, TradinggroupError, UsageError
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def import_command(
     if chosen == []:
         raise UsageError(ErrorCode.USAGE, "--symbols names no symbol", remedy="Write --symbols A,B, or leave it out for all of DIR.")
     project = project_of(context)
-    from tradinggroup.data.importing import import_folder
+    from tradinggroup.data.importing import import_folder, unread_texts
     from tradinggroup.data.records import PriceBasis
 
     with only_json_on_stdout(as_json):
@@ -78,6 +78,9 @@ def import_command(
             basis=PriceBasis(basis) if basis else None,
             universe_note=universe_note,
         )
+        unread = unread_texts(Path(folder), prices=prices)
+    if unread:
+        narrate(text_unread(unread))
     _print_new(bundle, as_json=as_json)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import starmap
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +61,14 @@ def text_findings(findings: Iterable[Finding]) -> str:
     return "\n".join(starmap(_group_text, groups.items())) or "ok       nothing was found"
 
 
+def text_unread(files: Sequence[str]) -> str:
+    """Which files an import left out, a few by name, and why."""
+    named = ", ".join(files[:_UNREAD_SHOWN]) + (f" and {len(files) - _UNREAD_SHOWN:,} more" if len(files) > _UNREAD_SHOWN else "")
+    text = f"left out  {named}: no price file has that name, letter for letter"
+    return textwrap.fill(text, WIDTH, subsequent_indent=" " * 10, break_on_hyphens=False)
+
+
+_UNREAD_SHOWN = 5
 _SYMBOL_HEADS = ("symbol", "sessions", "first", "last", "news", "news a month")
 
 

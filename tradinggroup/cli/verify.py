@@ -27,9 +27,10 @@ def command(context: typer.Context, run: RunArgument = "latest", *, as_json: Jso
 
     project = project_of_run(context, run)
     folder = find_run(project, run)
-    narrate(f"verify {folder.name}: again from its own recordings, network refused")
-    for problem in folder.problems:
-        narrate(f"WARNING  {problem}")
+    from tradinggroup.runs.figures import wrapped
+
+    lines = wrapped(f"verify {folder.name}: again from its own recordings, network refused", then=" " * 7)
+    narrate("\n".join([*lines, *(line for problem in folder.problems for line in wrapped(problem, first="WARNING  "))]))
     from tradinggroup.runs.verify import verify_run
 
     progress = make_progress()

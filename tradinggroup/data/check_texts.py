@@ -25,6 +25,9 @@ def text_findings(bundle: Bundle, frames: BundleFrames) -> Iterator[Finding]:
         filings = frames.filings[frames.filings["symbol"] == symbol].drop_duplicates("id")
         if symbol != MARKET_SYMBOL:
             yield from _absent(symbol, news, filings)
+        elif len(news):
+            text = f"{len(news)} news items are of the whole market: they are kept, and no agent reads them yet."
+            yield Finding("note", "market_news", symbol, None, text, len(news))
         yield from _derived(symbol, news, filings)
         yield from _copies(symbol, news)
         yield from _timing(bundle, symbol, "news items", news)

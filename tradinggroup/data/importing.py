@@ -77,6 +77,18 @@ def import_folder(
     return write_bundle(target, frames, name=name, basis=chosen, sources=[source], universe_note=universe_note or DEFAULT_UNIVERSE_NOTE)
 
 
+def unread_texts(folder: Path, *, prices: str = "prices") -> list[str]:
+    """Texts and actions of `folder` that no import reads, because `prices` has no file of their name: path inside the folder, by name."""
+    known = {path.stem for path in _price_files(folder, prices, None)}
+    kinds = {"actions": ".csv", "news": ".jsonl", "filings": ".jsonl", "fundamentals": ".jsonl"}
+    return [
+        path.relative_to(folder).as_posix()
+        for kind, suffix in kinds.items()
+        for path in sorted((folder / kind).glob(f"*{suffix}"))
+        if path.stem not in known and (kind, path.stem) != ("news", MARKET_SYMBOL) and not path.name.startswith(".")
+    ]
+
+
 def check_new_bundle(bundles_folder: Path, name: str) -> Path:
     """The folder for a new bundle `name`. Raises UsageError for a name that cannot be one, DataError where it is taken."""
     if not BUNDLE_NAME.fullmatch(name):

@@ -10,6 +10,7 @@ from datetime import date
 from typing import Any
 
 from tradinggroup.agents.card import load_cards
+from tradinggroup.agents.roles import ROLES
 from tradinggroup.backtest.memory_sink import MemorySink
 from tradinggroup.backtest.sink import Row, RowKind
 from tradinggroup.errors import DataError, ErrorCode, TradinggroupError, UsageError, did_you_mean
@@ -29,7 +30,10 @@ from tradinggroup.runs.case import SWITCHES
 from tradinggroup.runs.inputs import RunInputs, inputs_of_project, open_bundle, profile_of
 from tradinggroup.runs.progress import NoProgress
 from tradinggroup.runs.window import decision_sessions, markets_of, window_warnings
-from tradinggroup.settings import RetrievalSettings
+from tradinggroup.settings import Experiment, RetrievalSettings
+
+EXPERIENCE = "experience"
+"""The placeholder of a card that lessons come in by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +43,15 @@ class CheckLine:
     ok: bool
     what: str
     text: str
+    warning: str = ""
+    """What is usable, and probably not meant."""
 
 
 def check_experiment(project: Project, resolved: ResolvedExperiment) -> list[CheckLine]:
     """Look at cards, risk profile, bundle, dates and models; every part is looked at, and one error is said once."""
     experiment = resolved.experiment
     looks: list[tuple[str, Callable[[], str]]] = [
-        ("cards", lambda: f"{len(load_cards(project))} read, placeholders and schemas known"),
+        ("cards", lambda: _cards_text(project)),
         ("risk profile", lambda: _profile_text(project, experiment.risk)),
         ("bundle", lambda: _bundle_text(project, resolved)),
         ("window", lambda: _window_text(project, resolved)),
@@ -57,7 +63,7 @@ def check_experiment(project: Project, resolved: ResolvedExperiment) -> list[Che
         line = _looked(what, look)
         if line.ok or line.text not in (earlier.text for earlier in lines):
             lines.append(line)
-    return lines
+    return [replace(line, warning=_cards_warning(project, experiment)) if line.ok and line.what == "cards" else line for line in lines]
 
 
 def estimate(project: Project, resolved: ResolvedExperiment) -> dict[str, Any]:
@@ -196,6 +202,24 @@ def _looked(what: str, look: Callable[[], str]) -> CheckLine:
         return CheckLine(True, what, look())
     except TradinggroupError as error:
         return CheckLine(False, what, str(error))
+
+
+def _cards_text(project: Project) -> str:
+    return f"{len(load_cards(project))} read, placeholders and schemas known"
+
+
+def _cards_warning(project: Project, experiment: Experiment) -> str:
+    """Cards that would show no lesson: their role offers `{experience}`, which no template of theirs has."""
+    offered = [card for card in load_cards(project).values() if any(EXPERIENCE in known for known in ROLES[card.agent].templates.values())]
+    silent = [
+        f"agents/{card.agent}.md"
+        for card in offered
+        if not any(EXPERIENCE in template.placeholders for template in card.templates.values())
+        and SWITCHES.get(card.agent, card.agent) not in experiment.without
+    ]
+    if not silent or "reflections" in experiment.without:
+        return ""
+    return f"no {{{EXPERIENCE}}} in {', '.join(silent)}: what past outcomes teach is not shown there"
 
 
 def _profile_text(project: Project, name: str) -> str:

@@ -58,7 +58,8 @@ def text_show(run: RunFolder) -> str:
 
 def text_result(run: RunFolder) -> str:
     """What a run says when it ends: a small table, warnings, and the sentence last."""
-    parts = [_metrics_table(run, SHORT_METRICS), "\n".join(warning_lines(run)), "\n".join(wrapped(headline(run)))]
+    notes = "\n".join([*warning_lines(run), *_missing_lines(run)])
+    parts = [_metrics_table(run, SHORT_METRICS), notes, "\n".join(wrapped(headline(run)))]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -233,13 +234,18 @@ def _calls_table(run: RunFolder) -> str:
     return columns([["model calls", "calls", "failed", "tokens in", "tokens out"], *rows]) + f"\n{last}"
 
 
+def _missing_lines(run: RunFolder) -> Iterator[str]:
+    """Baselines that could not be run, and why."""
+    for name, reason in (run.header.get("baselines_missing") or {}).items():
+        yield from wrapped(f"{name.replace('_', ' ')}: {reason}", first="missing  ")
+
+
 def _notes(run: RunFolder) -> Iterator[str]:
     yield from wrapped(_assumptions(run.settings), first="assumes  ")
     if run.header.get("baselines_hindsight"):
         names = " and ".join(name.replace("_", " ") for name in run.header["baselines_hindsight"])
         yield from wrapped(f"{names} know the agents' weights of the whole window (hindsight)", first="caution  ")
-    for name, reason in (run.header.get("baselines_missing") or {}).items():
-        yield from wrapped(f"{name.replace('_', ' ')}: {reason}", first="missing  ")
+    yield from _missing_lines(run)
     for check in _readable(run.checks):
         yield from wrapped(_check_text(check), first="checked  ")
     yield from wrapped("one path of one market: nothing here shows skill; intervals are not computed yet", first="note     ")
