@@ -81,6 +81,15 @@ def test_an_input_of_a_run_that_is_cut_short(project: Path, tg: Run, name: str) 
     assert f"WARNING  {name} has" in tg("show").out
 
 
+@pytest.mark.parametrize("name", ["risk.toml", "cards"])
+def test_an_input_of_a_run_that_is_missing(project: Path, tg: Run, name: str) -> None:
+    folder = the_run(project)
+    (folder / name).rename(project / "elsewhere")
+    refused = check_refused(tg, project, "verify", ErrorCode.RUN_INVALID, f"{folder.name}/{name}")
+    assert refused.exit_code == 3
+    assert "risk/" not in refused.err
+
+
 def test_recordings_that_are_cut_short(project: Path, tg: Run) -> None:
     halved(the_run(project) / "recordings.sqlite")
     assert check_refused(tg, project, "verify", ErrorCode.RECORDING_INVALID, "recordings.sqlite").exit_code == 3

@@ -24,7 +24,7 @@ name = "(i) bare"
 without = ["risk", "style", "reflections", "retrieval"]
 
 [[variants]]
-name = "placebo of all"
+name = "placebo of all that it reads"
 placebo = ["news", "filings", "reflections"]
 
 [[variants]]
@@ -59,8 +59,8 @@ def test_every_variant_is_a_run_and_the_table_shows_them(here: Path, tg: Run) ->
     assert "WARNING placebo: the news read was that of other past sessions" in unwrapped(result.out)
     assert all(line.startswith("saved backtests/runs/") for line in lines[-3:])
     runs = runs_of(here)
-    assert [run.header["experiment"] for run in runs] == ["study-i-bare", "study-placebo-of-all", "study-whole"]
-    assert [run.header["variant"] for run in runs] == ["(i) bare", "placebo of all", "whole"]
+    assert [run.header["experiment"] for run in runs] == ["study-i-bare", "study-placebo-of-all-that-it-reads", "study-whole"]
+    assert [run.header["variant"] for run in runs] == ["(i) bare", "placebo of all that it reads", "whole"]
     assert runs[0].settings["without"] == ["risk", "style", "reflections", "retrieval"]
     for run in runs:
         assert verify_run(Project(here), run).equal
@@ -78,7 +78,7 @@ def test_every_variant_is_a_run_and_the_table_shows_them(here: Path, tg: Run) ->
 def test_json_is_one_object_of_runs(here: Path, tg: Run) -> None:
     found: dict[str, Any] = json.loads(tg("backtest", "study", "--symbols", "AAA", "--json").out)
     assert list(found) == ["runs"]
-    assert [run["variant"] for run in found["runs"]] == ["(i) bare", "placebo of all", "whole"]
+    assert [run["variant"] for run in found["runs"]] == ["(i) bare", "placebo of all that it reads", "whole"]
     assert {run["status"] for run in found["runs"]} == {"success"}
     assert all(set(run["metrics"]) == {"AAA", "ALL"} for run in found["runs"])
 
@@ -86,12 +86,13 @@ def test_json_is_one_object_of_runs(here: Path, tg: Run) -> None:
 def test_check_and_dry_run_look_at_every_variant_and_make_no_run(here: Path, tg: Run) -> None:
     found = json.loads(tg("check", "study", "--json").out)
     assert found["ok"] is True
-    assert [run["variant"] for run in found["runs"]] == ["(i) bare", "placebo of all", "whole"]
+    assert [run["variant"] for run in found["runs"]] == ["(i) bare", "placebo of all that it reads", "whole"]
     bare, _, whole = (run["plan"]["calls_estimated"] for run in found["runs"])
     assert bare < whole, "without a style agent there are fewer calls"
     dry = tg("backtest", "study", "--dry-run")
     assert dry.exit_code == 0
     assert dry.out.count("variant ") == 3
+    assert max(map(len, [*dry.out.splitlines(), *dry.err.splitlines()])) <= 80
     assert not (here / "backtests" / "runs").exists()
 
 

@@ -64,7 +64,8 @@ def command(
 
     wanted = load_variants(project, experiment, overrides)
     if dry_run:
-        narrate("\n".join(headline(each.experiment) for each in wanted))
+        for each in wanted:
+            _narrate_headline(each.experiment)
         return show_check(project, wanted, as_json=as_json)
     arguments = {"experiment": experiment, **wanted[0].arguments}
     runs = [_run(project, each, calls, note=note, arguments=arguments, as_json=as_json) for each in wanted]
@@ -82,12 +83,18 @@ def _run(
     arguments: dict[str, Any],
     as_json: bool,
 ) -> RunFolder:
-    narrate(headline(resolved.experiment))
+    _narrate_headline(resolved.experiment)
     from tradinggroup.runs.execute import RunOptions, run_experiment
 
     options = RunOptions(calls=calls, note=note, arguments=arguments)
     with only_json_on_stdout(as_json), _shown() as progress, _says_how_to_go_on(project):
         return run_experiment(project, resolved, options, progress)
+
+
+def _narrate_headline(experiment: Experiment) -> None:
+    from tradinggroup.runs.figures import wrapped
+
+    narrate("\n".join(wrapped(headline(experiment), then=" " * 4)))
 
 
 def headline(experiment: Experiment) -> str:
