@@ -248,7 +248,7 @@ def _notes(run: RunFolder) -> Iterator[str]:
     yield from _missing_lines(run)
     for check in _readable(run.checks):
         yield from wrapped(_check_text(check), first="checked  ")
-    yield from wrapped("one path of one market: nothing here shows skill; intervals are not computed yet", first="note     ")
+    yield from wrapped("one path of one market: nothing here shows skill; returns have no intervals yet", first="note     ")
 
 
 FINSABER_ASSUMPTIONS = (
