@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tradinggroup.coverage import check_against_bundle
 from tradinggroup.errors import ErrorCode, UsageError
 from tradinggroup.experiment import (
     Override,
     ResolvedExperiment,
-    check_against_bundle,
     experiment_from_toml,
     experiment_to_toml,
     load_experiment,

@@ -11,15 +11,14 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from tradinggroup.errors import ErrorCode, UsageError, did_you_mean
+from tradinggroup.errors import ErrorCode, UsageError
 from tradinggroup.project import Project, defaults_root
 from tradinggroup.setting_tree import DEFAULT_ORIGIN, allowed_words, invalid_setting, is_list, known_settings, plain, sections, short
 from tradinggroup.settings import CONVENTION_BASELINES, Experiment
@@ -114,29 +113,6 @@ class _Source:
         return own
 
 
-class Calendar(Protocol):
-    """What is needed of an exchange calendar: sessions from `start` to `end` inclusive, and the neighbours of a day."""
-
-    def sessions(self, start: date, end: date) -> list[date]: ...
-    def previous_session(self, day: date) -> date: ...
-    def next_session(self, day: date) -> date: ...
-
-
-class BundleSpan(Protocol):
-    """What is needed of a bundle to check an experiment against it."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def symbols(self) -> Sequence[str]: ...
-    @property
-    def first_session(self) -> date: ...
-    @property
-    def last_session(self) -> date: ...
-    @property
-    def calendar(self) -> Calendar: ...
-
-
 def parse_set(text: str, *, origin: str = "--set") -> Override:
     """`key=value` as given to `--set`. Raises UsageError where there is no `=` or no key."""
     key, equals, value = text.partition("=")
@@ -178,33 +154,6 @@ def experiment_from_toml(text: str, *, name: str = "resolved.toml") -> Experimen
     if variants:
         raise UsageError(ErrorCode.EXPERIMENT_INVALID, f"{name} has variants; the settings of one run have none", remedy="Take them out.")
     return _validated(flat, dict.fromkeys(flat, name), name)
-
-
-def check_against_bundle(experiment: Experiment, bundle: BundleSpan) -> None:
-    """Raise UsageError for a symbol that the bundle lacks (SYMBOL_UNKNOWN) or dates it does not cover (DATES_OUTSIDE)."""
-    for symbol in experiment.symbols:
-        if symbol not in bundle.symbols:
-            remedy = did_you_mean(symbol.upper(), bundle.symbols)
-            raise UsageError(ErrorCode.SYMBOL_UNKNOWN, f"bundle {bundle.name} has no symbol {symbol}", remedy=remedy)
-    for symbol in experiment.training_years:
-        if symbol != "default" and symbol not in bundle.symbols:
-            remedy = did_you_mean(symbol, ["default", *bundle.symbols])
-            raise UsageError(ErrorCode.SYMBOL_UNKNOWN, f"training_years names {symbol}, which bundle {bundle.name} has not", remedy=remedy)
-    starts_early = experiment.start <= bundle.calendar.previous_session(bundle.first_session)
-    ends_late = experiment.end >= bundle.calendar.next_session(bundle.last_session)
-    if not (starts_early or ends_late or bundle.calendar.sessions(experiment.start, experiment.end)):
-        before, after = bundle.calendar.previous_session(experiment.start), bundle.calendar.next_session(experiment.end)
-        raise UsageError(
-            ErrorCode.DATES_OUTSIDE,
-            f"no session lies between {experiment.start} and {experiment.end}: the exchange was closed",
-            remedy=f"The sessions around are {before} and {after}; choose --start and --end to have one between them.",
-        )
-    if starts_early or ends_late:
-        raise UsageError(
-            ErrorCode.DATES_OUTSIDE,
-            f"{experiment.start}..{experiment.end} is not covered by bundle {bundle.name}",
-            remedy=f"Its sessions are {bundle.first_session}..{bundle.last_session}; choose --start and --end inside.",
-        )
 
 
 def _shown(path: Path, project: Project) -> str:

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from tradinggroup.agents.card import Card, load_cards, read_card
 from tradinggroup.agents.roles import ROLES
 from tradinggroup.backtest.baselines.forecasts import require_extra
+from tradinggroup.coverage import check_against_bundle
 from tradinggroup.data.bundle import Bundle
 from tradinggroup.errors import DataError, ErrorCode, UsageError, did_you_mean
-from tradinggroup.experiment import ResolvedExperiment, check_against_bundle, experiment_from_toml, experiment_to_toml
+from tradinggroup.experiment import ResolvedExperiment, experiment_from_toml, experiment_to_toml
 from tradinggroup.project import Project
 from tradinggroup.risk.profile import RiskProfile, find_profile, load_profile
 from tradinggroup.runs.creation import CARDS, EXPERIMENT, RESOLVED, RISK, RunSources

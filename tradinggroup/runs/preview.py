@@ -13,8 +13,9 @@ from tradinggroup.agents.card import load_cards
 from tradinggroup.agents.roles import ROLES
 from tradinggroup.backtest.memory_sink import MemorySink
 from tradinggroup.backtest.sink import Row, RowKind
+from tradinggroup.coverage import check_against_bundle
 from tradinggroup.errors import DataError, ErrorCode, TradinggroupError, UsageError, did_you_mean
-from tradinggroup.experiment import ResolvedExperiment, check_against_bundle
+from tradinggroup.experiment import ResolvedExperiment
 from tradinggroup.models.loop import LoopThread
 from tradinggroup.models.port import ChatModel, ModelReply, ModelRequest
 from tradinggroup.models.recordings import RecordingStore
