@@ -103,16 +103,25 @@ class ForecastSettings(Section):
     """Forecasting agent (spec 4)."""
 
     rsi_sessions: PositiveInt = Field(14, description="length of the relative strength index (paper)")
+    rsi_smoothing: Literal["wilder", "mean"] = Field(
+        "wilder", description="gains and losses smoothed as Wilder does, or their plain mean over the last rsi_sessions (ours; spec 4.1)"
+    )
     rsi_high: float = Field(70, description="overbought above (paper)")
     rsi_low: float = Field(40, description="oversold below (paper)")
     window_sessions: PositiveInt = Field(20, description="window of high, low, mean, simplified ATR and mean absolute return (paper)")
     volatility_sessions: PositiveInt = Field(10, description="window of the historical volatility (paper)")
+    deviation: Literal["population", "sample"] = Field(
+        "population", description="divisor of sigma10, historical volatility and simplified ATR: n, or n - 1 (ours; spec 4.1)"
+    )
     sideways_volatility_per_year: NonNegative = Field(
         0.20, description="historical volatility below which the market is possibly sideways (paper)"
     )
     pullback_fraction: NonNegative = Field(0.03, description="a healthy pullback is at most this far below the mean (paper)")
     breakout_minimum_fraction: NonNegative = Field(0.01, description="smallest breakout threshold (paper)")
     breakout_factor: NonNegative = Field(0.5, description="breakout threshold as a share of the simplified ATR (paper)")
+    breakout: Literal["near", "new_high"] = Field(
+        "near", description="a breakout is a new high or a close within the threshold below it; or a new high alone (ours; spec 4.3)"
+    )
     threshold_up: Fraction = Field(0.55, description="p_up above this passes the gate with a bullish pattern (ours)")
     threshold_down: Fraction = Field(0.55, description="p_down above this passes the gate (paper)")
     gate_reading: Literal["A", "B"] = Field("A", description="reading of the distance to a valid breakout (ours; spec 4.3)")

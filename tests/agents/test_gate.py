@@ -59,3 +59,19 @@ def test_thresholds_are_settings() -> None:
     features = replace(FEATURES, **OVERHEATED, **NEAR_HIGH)
     assert gate(features, p_up=0.45, p_down=0.1, settings=settings) == GateResult("up", "soft")
     assert gate(features, p_up=0.1, p_down=0.85, settings=settings) == GateResult("sideways", "default")
+
+
+@pytest.mark.parametrize(
+    ("changes", "near", "new_high"),
+    [
+        (NEAR_HIGH, ("up", "soft"), ("sideways", "default")),
+        ({"is_new_high": True, "distance_to_high_fraction": 0.0}, ("up", "soft"), ("up", "soft")),
+        (PULLBACK, ("up", "soft"), ("up", "soft")),
+        (OVERHEATED | NEAR_HIGH, ("up", "soft"), ("sideways", "default")),  # the hard test keeps its own distance
+    ],
+)
+def test_a_breakout_may_need_a_new_high(changes: dict[str, float], near: tuple[str, str], new_high: tuple[str, str]) -> None:
+    features = replace(FEATURES, **changes)
+    for breakout, expected in (("near", near), ("new_high", new_high)):
+        found = gate(features, p_up=0.6, p_down=0.2, settings=ForecastSettings(breakout=breakout))
+        assert (found.label, found.test) == expected

@@ -58,6 +58,35 @@ def test_rsi_at_its_ends_and_of_flat_prices() -> None:
     assert relative_strength_index([5.0] * 40, 14) == 50
 
 
+def test_rsi_by_the_plain_mean_of_the_last_changes() -> None:
+    closes = [200.0, 100.0, *[101.0, 100.0] * 6, 104.0, 103.0]  # the fall of 100 is older than 14 changes: gains 6 + 4, losses 6 + 1
+    assert relative_strength_index(closes, 14, smoothing="mean") == pytest.approx(100 * 10 / 17, abs=1e-12)
+    assert relative_strength_index(closes, 14) < 15
+    # TA-Lib's first value is a plain mean, so it is the same on the last 15 closes alone
+    walk = _walk(150, 3)
+    found = compute_features(walk, ForecastSettings(rsi_smoothing="mean"))
+    assert found is not None
+    assert found.rsi14 == pytest.approx(talib.RSI(walk[-15:], 14)[-1], abs=1e-9)
+    assert dataclasses.replace(found, rsi14=_features(walk).rsi14) == _features(walk)
+
+
+def test_the_sample_deviation_divides_by_one_less() -> None:
+    closes = 100 * np.exp(np.cumsum([0.0, *(np.array(PATTERN * 4) * 4)]))
+    features = compute_features(closes, ForecastSettings(deviation="sample"))
+    assert features is not None
+    # the squares of PATTERN less its mean sum to 453.2e-6, twice so in 10 returns and four times in 20; all times 4
+    assert features.sigma10_fraction == pytest.approx(4 * np.sqrt(2 * 453.2e-6 / 9), abs=1e-10)
+    assert features.volatility_per_year_fraction == pytest.approx(4 * np.sqrt(252 * 2 * 453.2e-6 / 9), abs=1e-9)
+    assert features.simplified_atr_fraction == pytest.approx(4 * np.sqrt(4 * 453.2e-6 / 19), abs=1e-10)
+    assert features.breakout_threshold_fraction == pytest.approx(2 * np.sqrt(4 * 453.2e-6 / 19), abs=1e-10)
+
+
+def test_the_deviation_of_a_single_return_is_zero() -> None:
+    features = compute_features(_walk(30, 1), ForecastSettings(deviation="sample", volatility_sessions=1))
+    assert features is not None
+    assert features.sigma10_fraction == 0
+
+
 def test_distances_use_the_last_twenty_closes_with_today() -> None:
     closes = np.array([500.0, *[100.0] * 19, 110.0])
     features = _features(closes)

@@ -28,16 +28,17 @@ def gate(features: Features, *, p_up: float, p_down: float, settings: ForecastSe
     """Apply the four tests in order. Probabilities and distances are fractions."""
     if features.rsi14 > settings.rsi_high and _far_from_breakout(features, settings):
         return GateResult("sideways", "hard")
-    if p_up > settings.threshold_up and (is_breakout(features) or is_pullback(features, settings)):
+    if p_up > settings.threshold_up and (is_breakout(features, settings) or is_pullback(features, settings)):
         return GateResult("up", "soft")
     if p_down > settings.threshold_down:
         return GateResult("down", "soft")
     return GateResult("sideways", "default")
 
 
-def is_breakout(features: Features) -> bool:
-    """A new high of the window, or a gap below the high that is within the breakout threshold."""
-    return features.is_new_high or -features.distance_to_high_fraction <= features.breakout_threshold_fraction
+def is_breakout(features: Features, settings: ForecastSettings) -> bool:
+    """A new high of the window; unless only that counts, also a gap below the high that is within the breakout threshold."""
+    is_near = settings.breakout == "near" and -features.distance_to_high_fraction <= features.breakout_threshold_fraction
+    return features.is_new_high or is_near
 
 
 def is_pullback(features: Features, settings: ForecastSettings) -> bool:

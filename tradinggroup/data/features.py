@@ -10,6 +10,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +33,7 @@ class Features:
     return_5_fraction: float
     return_20_fraction: float
     rsi14: float
-    """Relative strength index, 0 to 100, Wilder smoothing."""
+    """Relative strength index, 0 to 100, smoothed as `rsi_smoothing` says."""
     distance_to_high_fraction: float
     """Close over the highest of the last 20 closes, less one: zero or negative."""
     distance_to_low_fraction: float
@@ -44,12 +45,12 @@ class Features:
     is_new_high: bool
     is_new_low: bool
     volatility_per_year_fraction: float
-    """HV-10: population deviation of the last 10 log returns, times the root of 252."""
+    """HV-10: deviation of the last 10 log returns, times the root of 252. All deviations are as `deviation` says."""
     simplified_atr_fraction: float
-    """Population deviation of the last 20 log returns (spec eq. 2)."""
+    """Deviation of the last 20 log returns (spec eq. 2)."""
     breakout_threshold_fraction: float
     sigma10_fraction: float
-    """Population deviation of the last 10 log returns, not annualised: scales stop and target (spec 6.1)."""
+    """Deviation of the last 10 log returns, not annualised: scales stop and target (spec 6.1)."""
     mean_absolute_return_fraction: float
     """Mean absolute log return of the last 20 sessions: scales the sideways band (spec 8.3)."""
 
@@ -76,13 +77,13 @@ def compute_features(closes_usd: npt.NDArray[np.float64], settings: ForecastSett
     close = closes[-1]
     recent = closes[-window:]
     log_returns = _log_returns(closes, max(window, settings.volatility_sessions))
-    sigma = _population_deviation(log_returns[-settings.volatility_sessions :])
-    simplified_atr = _population_deviation(log_returns[-window:])
+    sigma = _deviation(log_returns[-settings.volatility_sessions :], settings.deviation)
+    simplified_atr = _deviation(log_returns[-window:], settings.deviation)
     return Features(
         return_1_fraction=close / closes[-2] - 1,
         return_5_fraction=close / closes[-6] - 1,
         return_20_fraction=close / closes[-21] - 1,
-        rsi14=relative_strength_index(closes, settings.rsi_sessions),
+        rsi14=relative_strength_index(closes, settings.rsi_sessions, smoothing=settings.rsi_smoothing),
         distance_to_high_fraction=close / max(recent) - 1,
         distance_to_low_fraction=close / min(recent) - 1,
         distance_to_mean_fraction=close / (math.fsum(recent) / window) - 1,
@@ -97,12 +98,15 @@ def compute_features(closes_usd: npt.NDArray[np.float64], settings: ForecastSett
     )
 
 
-def relative_strength_index(closes: Sequence[float], length: int) -> float:
-    """Wilder's index of the last close, 0 to 100: the mean of the first `length` changes, then smoothed by 1 / `length`.
+def relative_strength_index(closes: Sequence[float], length: int, *, smoothing: Literal["wilder", "mean"] = "wilder") -> float:
+    """Index of the last close, 0 to 100 (spec 4.1).
 
-    Agrees with TA-Lib's RSI, except that prices that never moved give 50 (neither bought nor sold) where TA-Lib gives 0.
+    `wilder`: the mean of the first `length` changes, then smoothed by 1 / `length`. Agrees with TA-Lib's RSI, except that
+    prices that never moved give 50 (neither bought nor sold) where TA-Lib gives 0. `mean`: of the last `length` changes only.
     """
     changes = [after - before for before, after in itertools.pairwise(closes)]
+    if smoothing == "mean":
+        changes = changes[-length:]
     gain = math.fsum(change for change in changes[:length] if change > 0) / length
     loss = math.fsum(-change for change in changes[:length] if change < 0) / length
     for change in changes[length:]:
@@ -117,7 +121,8 @@ def _log_returns(closes: Sequence[float], count: int) -> list[float]:
     return [math.log(after / before) for before, after in itertools.pairwise(tail)]
 
 
-def _population_deviation(values: Sequence[float]) -> float:
-    """Root of the mean squared distance to the mean (1/n, as in spec eq. 2)."""
+def _deviation(values: Sequence[float], kind: Literal["population", "sample"]) -> float:
+    """Root of the squared distances to the mean over n (`population`, as in spec eq. 2) or n - 1; 0 of a single value."""
     mean = math.fsum(values) / len(values)
-    return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / len(values))
+    divisor = len(values) if kind == "population" else max(1, len(values) - 1)
+    return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / divisor)
