@@ -18,13 +18,13 @@ from tests.factories import make_frames
 from tests.support.desk_runs import inputs_for
 from tradinggroup.agents.context import SYSTEM
 from tradinggroup.agents.roles import ROLES
-from tradinggroup.agents.wording import QUOTE_END, QUOTE_START, quoted
 from tradinggroup.backtest.memory_sink import MemorySink
 from tradinggroup.data.bundle import write_bundle
 from tradinggroup.data.records import PriceBasis
 from tradinggroup.models.answers import Answer, Decision, ExperienceSummary, Forecast, NewsScore, ReportSummary, StyleChoice
 from tradinggroup.models.loop import LoopThread
 from tradinggroup.models.port import ModelRequest
+from tradinggroup.retrieval.quoting import QUOTE_END, QUOTE_START, quoted
 from tradinggroup.runs.agents_job import run_agents
 from tradinggroup.runs.progress import NoProgress
 from tradinggroup.runs.window import markets_of

@@ -17,11 +17,12 @@ from tradinggroup.agents.as_given import ItemAsGiven, first_items
 from tradinggroup.agents.context import AgentContext, ask, asker
 from tradinggroup.agents.news_importance import base_score, influence
 from tradinggroup.agents.outputs import NewsItemAnalysis, NewsSentiment, SentimentLabel
-from tradinggroup.agents.wording import hours_ago, quoted, weekday
+from tradinggroup.agents.wording import hours_ago, weekday
 from tradinggroup.data.records import NewsItem
 from tradinggroup.models.answers import NewsScore
 from tradinggroup.models.port import Failure, ModelReply
 from tradinggroup.retrieval.duplicates import distinct
+from tradinggroup.retrieval.quoting import quoted
 from tradinggroup.retrieval.reranking import NEWS_QUESTION
 
 if TYPE_CHECKING:

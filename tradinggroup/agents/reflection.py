@@ -13,10 +13,10 @@ from datetime import date
 from typing import cast
 
 from tradinggroup.agents.context import AgentContext, ask
-from tradinggroup.agents.wording import quoted
 from tradinggroup.models.answers import ExperienceSummary
 from tradinggroup.models.registry import is_local
 from tradinggroup.reflection.memory import Lesson
+from tradinggroup.retrieval.quoting import quoted
 from tradinggroup.settings import ReflectionSettings
 
 AGENT = "reflection"

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, cast
 from tradinggroup.agents.as_given import PassageAsGiven, first_chunks
 from tradinggroup.agents.context import AgentContext, ask, asker
 from tradinggroup.agents.outputs import FormReport, ReportRetrieval, failure_line
-from tradinggroup.agents.wording import ended_before, figures_text, quoted
+from tradinggroup.agents.wording import ended_before, figures_text
 from tradinggroup.clock import iso_utc
 from tradinggroup.data.records import Filing, Fundamentals
 from tradinggroup.models.answers import ReportSummary
 from tradinggroup.models.port import Failure
+from tradinggroup.retrieval.quoting import quoted
 from tradinggroup.retrieval.search import Passage, index_filing, search
 
 if TYPE_CHECKING:
