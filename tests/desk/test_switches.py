@@ -12,6 +12,7 @@ from tests.support.desk_runs import LineSink, demo_bundle, run_desk
 from tradinggroup.backtest.sink import RowKind
 from tradinggroup.models.port import ModelReply, ModelRequest
 from tradinggroup.models.rules import RulesAnalyst
+from tradinggroup.settings import AgentSettings, StyleSettings
 
 WINDOW: dict[str, Any] = {"start": date(2023, 2, 1), "end": date(2023, 3, 3), "symbols": ("ACME",)}
 
@@ -81,3 +82,34 @@ def test_all_four_off_is_the_first_row_of_the_papers_ablation() -> None:
     assert set(model.asked) == {"news_sentiment", "report_retrieval", "forecasting", "decision"}
     assert sink.rows[RowKind.REFLECTION] == []
     assert sink.rows[RowKind.FILL]
+
+
+def test_lessons_say_nothing_of_parts_that_are_switched_off() -> None:
+    """Without the style agent no account state stands in a decision prompt, so neither in its lessons; what is off is not "none"."""
+    window: dict[str, Any] = {"start": date(2023, 1, 3), "end": date(2023, 3, 31)}
+    off = run_desk(demo_bundle(), **window, without=("style", "news_sentiment", "forecasting"))
+    texts = [row["text"] for row in off.rows[RowKind.REFLECTION] if row["agent"] == "decision"]
+    assert len(texts) > 50
+    for text in texts:
+        assert "weight" not in text
+        assert "style" not in text
+        assert "no news" not in text
+        assert "news not read" in text
+        assert "trend" not in text
+        assert "no forecast made" in text
+
+
+def test_no_forecast_is_no_forecast_of_sideways_to_the_rules() -> None:
+    """They have little else to go by then and hold; but not because somebody forecast that nothing happens."""
+    window: dict[str, Any] = {"start": date(2023, 1, 3), "end": date(2023, 3, 31)}
+    sink = run_desk(demo_bundle(), **window, without=("forecasting",))
+    reasons = [line["decision"]["reasoning"] for line in sink.rows[RowKind.DECISION] if line["decision"]]
+    assert reasons
+    assert all(reason.startswith("Trend not forecast") for reason in reasons)
+
+
+def test_the_history_of_styles_is_as_long_as_its_setting() -> None:
+    window: dict[str, Any] = {"start": date(2023, 1, 3), "end": date(2023, 3, 31)}
+    short = AgentSettings(style_selection=StyleSettings(history_sessions=3))
+    lessons = [row for row in run_desk(demo_bundle(), **window, agents=short).rows[RowKind.REFLECTION] if row["agent"] == "style_selection"]
+    assert max(len(row["outcome_ids"]) for row in lessons) == 3

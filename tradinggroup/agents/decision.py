@@ -76,7 +76,7 @@ async def decide(
         evidence={
             "p_up": forecasting.p_up,
             "p_down": forecasting.p_down,
-            "gated_label": forecasting.gated_label,
+            "gated_label": None if "forecasting" in context.without else forecasting.gated_label,
             "news_score": news.known_score,
             "account": None if "style" in context.without else account_evidence(account),
             "limits": limits_evidence(thresholds),

@@ -15,7 +15,7 @@ from tradinggroup.data.records import ActionKind
 from tradinggroup.desk.state import DeskState, Moment, TradingRules
 from tradinggroup.reflection.memory import Lesson, LessonMemory
 from tradinggroup.reflection.outcomes import label_decision, label_forecast
-from tradinggroup.reflection.records import DecisionCase, DecisionOutcome, ForecastCase, ForecastOutcome
+from tradinggroup.reflection.records import DecisionCase, DecisionOutcome, ForecastCase, ForecastOutcome, NewsState
 from tradinggroup.risk.sizing import Sizing
 
 
@@ -43,7 +43,8 @@ class SymbolMemories:
             argmax_label=forecasting.argmax_label,
             gated_label=forecasting.gated_label,
             news_score=news.known_score,
-            is_fallback=forecasting.failure is not None or "forecasting" in moment.agents.without,
+            news_state=_news_state(moment, news),
+            is_fallback=forecasting.failure is not None,
         )
 
     def label_forecast(self, moment: Moment) -> ForecastOutcome | None:
@@ -91,6 +92,9 @@ class SymbolMemories:
             features=state["features"],
             gated_label=state["forecasting"].gated_label,
             news_score=news.known_score,
+            news_state=_news_state(moment, news),
+            has_forecast="forecasting" not in moment.agents.without,
+            has_style="style" not in moment.agents.without,
         )
 
     def label_decision(self, moment: Moment) -> DecisionOutcome | None:
@@ -124,7 +128,7 @@ class SymbolMemories:
 
     def style_lesson(self, moment: Moment) -> Lesson | None:
         """How past styles did by now. Part of style selection itself, so `--without reflections` keeps it (spec 10)."""
-        return self._lessons.style_history(as_of=moment.as_of, session=moment.session, window_start=moment.window_start)
+        return self._lessons.style_history(as_of=moment.as_of, session=moment.session, window_start=moment.style_window_start)
 
     def performance_text(self, moment: Moment) -> str:
         """The account's own history in one line, as fractions only."""
@@ -140,6 +144,14 @@ class SymbolMemories:
         if not self._rules.has_reflections:
             return None
         return self._lessons.experience(agent, as_of=moment.as_of, session=moment.session, window_start=moment.window_start, today=today)
+
+
+def _news_state(moment: Moment, news: NewsSentiment) -> NewsState:
+    if "news_sentiment" in moment.agents.without:
+        return "off"
+    if news.failure is not None:
+        return "failed"
+    return "none" if news.no_news else "read"
 
 
 def _is_next_session(session: date, moment: Moment) -> bool:

@@ -74,7 +74,9 @@ class Moment:
     report_view: View
     """Where filings are read: `view`, or one that hides the newest filing of each form in a run with placebo filings."""
     window_start: date
-    """First session whose outcomes may still teach."""
+    """First session whose outcomes may still teach a forecast or a decision."""
+    style_window_start: date
+    """First session whose outcomes count in the history of styles."""
     agents: AgentContext
     rules: TradingRules
     memories: SymbolMemories

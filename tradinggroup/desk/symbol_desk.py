@@ -105,6 +105,7 @@ class SymbolDesk:
             news_after=news_after,
             report_view=report_view,
             window_start=self._sessions[max(0, place - self._rules.reflection.window_sessions)],
+            style_window_start=self._sessions[max(0, place - self._agents.settings.style_selection.history_sessions)],
             agents=self._agents,
             rules=self._rules,
             memories=self._memories,

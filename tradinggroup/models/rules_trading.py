@@ -79,7 +79,7 @@ def choose_action(evidence: Mapping[str, Any]) -> Decision:
     return Decision(
         action=ranked[0],
         confidence=round(min(0.95, 0.5 + margin / 2), _DECIMALS),
-        reasoning=f"Trend {evidence['gated_label']}; scores {shown}{record}.",
+        reasoning=f"Trend {evidence['gated_label'] or 'not forecast'}; scores {shown}{record}.",
     )
 
 

@@ -14,6 +14,9 @@ from tradinggroup.clock import iso_utc
 from tradinggroup.data.features import Features
 from tradinggroup.risk.account import Account
 
+NewsState = Literal["read", "none", "failed", "off"]
+"""What is known of a session's news: a score, that there was none, nothing since the call failed, nothing since it is not read."""
+
 Direction = Literal["up", "down", "sideways"]
 DIRECTIONS: tuple[Direction, ...] = ("up", "down", "sideways")
 
@@ -45,6 +48,8 @@ class ForecastCase:
     """-1 to 1; None without news."""
     is_fallback: bool
     """Whether the agent gave no usable answer, or was left out of the run, and the probabilities are the neutral ones."""
+    news_state: NewsState = "none"
+    """Why there is no score, where there is none."""
 
     def probability(self, label: str) -> float:
         """The probability given to `up`, `down` or `sideways`."""
@@ -126,6 +131,13 @@ class DecisionCase:
     features: Features
     gated_label: str
     news_score: float | None
+    """-1 to 1; None where `news_state` is not `read`."""
+    news_state: NewsState = "none"
+    """Why there is no score, where there is none."""
+    has_forecast: bool = True
+    """False in a run without the forecasting agent: `gated_label` is then a stand-in that no text may show."""
+    has_style: bool = True
+    """False in a run without the style agent, whose prompts show neither style nor account (spec 10)."""
 
     @property
     def is_failure(self) -> bool:

@@ -115,14 +115,23 @@ def style_text(cases: Sequence[LabelledDecision], statistics: Mapping[str, Any])
         f"{part['hit_rate']:.2f}, worst session {_signed(part['worst_return_fraction'])}"
         for style, part in statistics.items()
     ]
-    best = max(statistics, key=lambda style: (statistics[style]["mean_return_fraction"], style))
+    means = {style: part["mean_return_fraction"] for style, part in statistics.items()}
+    best = max(means, key=lambda style: (means[style], style))
+    if list(means.values()).count(means[best]) > 1:
+        rule = "no style stands out so far."
+    else:
+        rule = f"{best} had the best mean return; weigh it against how few sessions this is and whether the market is alike today."
     return "\n".join(
         [
             f"Own record, {_span(cases)}: {len(cases)} sessions by style.",
             *lines,
-            f"Rule: {best} had the best mean return; weigh it against how few sessions this is and whether the market is alike today.",
+            f"Rule: {rule}",
         ]
     )
+
+
+NEWS_WORDS = {"none": "no news", "failed": "news not scored", "off": "news not read"}
+"""A failed call, or an agent that is switched off, must not read like a session without news."""
 
 
 def _forecast_line(each: LabelledForecast, newest: date) -> str:
@@ -135,9 +144,11 @@ def _forecast_line(each: LabelledForecast, newest: date) -> str:
 
 def _decision_line(each: LabelledDecision, newest: date) -> str:
     case = each.case
+    trend = f"trend {case.gated_label}" if case.has_forecast else "no forecast made"
+    account = f", style {case.style}, weight {case.account.weight_fraction:.2f}" if case.has_style else ""
     return (
-        f"{_when(case.session, newest)} | {_evidence(each)}, trend {case.gated_label}, style {case.style}, "
-        f"weight {case.account.weight_fraction:.2f} | {case.executed_action} | reward {_signed(each.label.taken.reward)}"
+        f"{_when(case.session, newest)} | {_evidence(each)}, {trend}{account} | {case.executed_action} | "
+        f"reward {_signed(each.label.taken.reward)}"
     )
 
 
@@ -150,7 +161,7 @@ def _alternative(each: LabelledDecision) -> str:
 
 def _evidence(each: LabelledForecast | LabelledDecision) -> str:
     features, score = each.case.features, each.case.news_score
-    news = "no news" if score is None else f"news {_signed(score, decimals=2)}"
+    news = NEWS_WORDS[each.case.news_state] if score is None else f"news {_signed(score, decimals=2)}"
     to_mean, to_high = (
         _signed(distance, decimals=3) for distance in (features.distance_to_mean_fraction, features.distance_to_high_fraction)
     )

@@ -138,6 +138,8 @@ def start_warnings(experiment: Experiment, bundle: BundleIdentity) -> list[str]:
     warnings = []
     if experiment.derived_text == "allow":
         warnings.append("optimistic: texts written later than their articles were used (derived_text = allow)")
+    if experiment.without:
+        warnings.append(f"made without {', '.join(experiment.without)}")
     warnings += [f"placebo: {PLACEBO_MEANINGS[part]} (placebo = {part})" for part in experiment.placebo]
     if bundle.levels_unsafe:
         warnings.append(
