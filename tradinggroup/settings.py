@@ -77,6 +77,10 @@ class NewsSettings(Section):
     base_weight: NonNegative = Field(0.55, description="weight of the keyword-and-length importance (paper)")
     probability_weight: NonNegative = Field(0.25, description="weight of the reranker's probability (paper)")
     floor: NonNegative = Field(0.20, description="constant added to every influence score (paper)")
+    keyword_share: Fraction = Field(0.7, description="share of the keywords in the importance (ours)")
+    length_share: Fraction = Field(0.3, description="share of the length in the importance (ours)")
+    full_keywords: PositiveInt = Field(3, description="different keywords from which their share counts in full (ours)")
+    full_words: PositiveInt = Field(300, description="words from which the length's share counts in full (ours)")
     k: PositiveInt = Field(10, description="items kept a session (ours)")
     selection: Literal["walk_down", "top_k_first"] = Field(
         "walk_down", description="refill after a copy, or the k best first and copies out of those (ours; spec 2)"

@@ -1,6 +1,6 @@
 """How important a news item looks: keywords and length (spec 2).
 
-base = clip(0.7 * min(1, keywords / 3) + 0.3 * min(1, words / 300), 0, 1)
+base = clip(keyword_share * min(1, keywords / full_keywords) + length_share * min(1, words / full_words), 0, 1)
 N = base_weight * base + probability_weight * probability + floor
 """
 
@@ -28,15 +28,14 @@ _OTHER_FORMS = {
 }  # fmt: skip
 _KEYWORD_BY_WORD = {**{keyword: keyword for keyword in KEYWORDS}, **_OTHER_FORMS}
 
-_KEYWORD_SHARE, _LENGTH_SHARE = 0.7, 0.3
-_FULL_KEYWORDS, _FULL_WORDS = 3, 300
 
-
-def base_score(text: str, *, symbol: str) -> float:
+def base_score(text: str, *, symbol: str, settings: NewsSettings) -> float:
     """Importance of an item by its text, 0 to 1."""
     found = words(text)
     hits = distinct_keywords(found) + bool(_ticker(symbol).search(text))
-    return min(1.0, _KEYWORD_SHARE * min(1.0, hits / _FULL_KEYWORDS) + _LENGTH_SHARE * min(1.0, len(found) / _FULL_WORDS))
+    by_keywords = settings.keyword_share * min(1.0, hits / settings.full_keywords)
+    by_length = settings.length_share * min(1.0, len(found) / settings.full_words)
+    return min(1.0, by_keywords + by_length)
 
 
 def distinct_keywords(found: Collection[str]) -> int:

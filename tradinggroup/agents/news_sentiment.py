@@ -82,7 +82,7 @@ async def select_items(context: AgentContext, items: Sequence[NewsItem], *, sess
     probabilities = await context.retrieval.reranker.probabilities(texts, question=question, asker=asker(context, AGENT, session))
     scored = []
     for item, text, probability in zip(items, texts, probabilities, strict=True):
-        base = base_score(text, symbol=context.symbol)
+        base = base_score(text, symbol=context.symbol, settings=settings)
         total = influence(base=base, probability=probability, settings=settings)
         scored.append(ScoredItem(item, round(base, _DECIMALS), round(probability, _DECIMALS), round(total, _DECIMALS)))
     scored.sort(key=lambda entry: (-entry.influence, entry.item.known_at, entry.item.id))
