@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e.answers import good_answer, messages_of, number_of
 from tests.e2e.command import Run, calls, decisions, latest, row_files
-from tests.models.fault_server import FaultServer, Json, Step, error, fault_server, token_completion
+from tests.models.fault_server import FaultServer, Json, Step, completion, error, fault_server, token_completion
 from tradinggroup.models.recordings import RecordingStore
 
 CHOICES = ("--set", "retrieval.embedder=openai:vectors", "--set", "retrieval.reranker=llm")
@@ -99,7 +99,12 @@ def test_refused_log_probabilities_are_asked_for_once(server: FaultServer, proje
 
 
 def test_neither_yes_nor_no_is_counted_and_stands_for_even_odds(server: FaultServer, project: Path, tg: Run) -> None:
-    server.choose = lambda body: token_completion("Perhaps", {"Perhaps": 0.9}) if "logprobs" in body else None
+    def choose(body: Json) -> Step | None:
+        if "response_format" in body:
+            return None
+        return token_completion("Perhaps", {"Perhaps": 0.9}) if "logprobs" in body else completion("Perhaps.")
+
+    server.choose = choose
     result = tg("backtest", "study", "--json", *CHOICES[2:])
     assert (result.exit_code, result.json["status"]) == (1, "invalid")
     reranked = [call for call in calls(latest(project)) if call.purpose.startswith("rerank")]

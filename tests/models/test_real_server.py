@@ -117,9 +117,11 @@ def test_a_yes_no_question_is_answered_by_log_probabilities_or_fails_typed(
     for number in range(3):
         reply = ask(loop, request(f"Yes or no? {number}", schema=YesNo, parameters={"temperature": 0.0}), **SLOW)
         assert (reply.answer is None) is (reply.failure is not None)
-        assert reply.attempts == 1, "the server takes logprobs, top_logprobs and max_tokens 1 as they are sent"
-        assert reply.usage.completion_tokens == 1
-        # A random model of letters may have neither word among its twenty likeliest tokens.
+        # A random model of letters may have neither word among its twenty likeliest tokens: then it is asked for the answer.
+        first = reply.tries[0].failure if reply.tries else None
+        assert first is None or first.kind in {FailureKind.CUT_OFF, FailureKind.SCHEMA}, "the server takes the parameters as they are sent"
+        assert reply.attempts <= 2
+        assert (reply.usage.completion_tokens == 1) is (reply.attempts == 1)
         assert reply.failure is None or reply.failure.kind is FailureKind.SCHEMA
 
 

@@ -82,6 +82,42 @@ def test_neither_yes_nor_no_is_a_typed_failure(server: FaultServer, loop: LoopTh
     assert reply.failure.kind is FailureKind.SCHEMA  # type: ignore[union-attr]
 
 
+def test_alternatives_with_neither_word_are_followed_by_the_plain_question(server: FaultServer, loop: LoopThread) -> None:
+    server.choose = lambda body: token_completion("<think>", {"<think>": 0.9, "Well": 0.1}) if "logprobs" in body else None
+    server.reply = lambda body: "<think>\nNo, or is it? It is.\n</think>\n\nYes."
+    replies = ask_all(loop, "one", "two")
+    assert [reply.answer for reply in replies] == [YesNo(p_yes=1.0, source="answer")] * 2
+    assert [(reply.attempts, reply.failure, reply.usage.completion_tokens) for reply in replies] == [(2, None, 14)] * 2
+    assert sum("logprobs" in body for body in server.requests) == 2, "the server does give them"
+    assert [body["max_tokens"] for body in server.requests if "logprobs" not in body] == [512, 512]
+
+
+def test_thinking_without_an_end_is_no_answer(server: FaultServer, loop: LoopThread) -> None:
+    server.choose = refuse_logprobs(400)
+    server.reply = lambda body: "<think>No, or"
+    (reply,) = ask_all(loop, "one")
+    assert (reply.answer, reply.failure.kind) == (None, FailureKind.SCHEMA)  # type: ignore[union-attr]
+
+
+def test_a_text_that_is_refused_either_way_says_nothing_about_log_probabilities(server: FaultServer, loop: LoopThread) -> None:
+    server.choose = lambda body: error(400, "too long") if "long" in str(body) else token_completion("yes", {"yes": 0.9, "no": 0.1})
+    refused, *others = ask_all(loop, "a long one", "one", "two")
+    assert refused.answer is None
+    assert (refused.failure.kind, refused.attempts) == (FailureKind.HTTP_STATUS, 2)  # type: ignore[union-attr]
+    assert [reply.answer for reply in others] == [YesNo(p_yes=0.9, source="logprobs")] * 2
+
+
+def test_a_refused_text_does_not_unlearn_that_there_are_log_probabilities(server: FaultServer, loop: LoopThread) -> None:
+    def choose(body: Json) -> Step | None:
+        if "logprobs" not in body:
+            return None
+        return error(400) if "odd" in str(body) else token_completion("no", {"no": 1.0})
+
+    server.choose, server.reply = choose, lambda body: "No."
+    replies = ask_all(loop, "one", "odd", "two")
+    assert [reply.answer.source for reply in replies] == ["logprobs", "answer", "logprobs"]  # type: ignore[union-attr]
+
+
 def test_a_fault_of_the_server_says_nothing_about_log_probabilities(server: FaultServer, loop: LoopThread) -> None:
     server.choose = lambda body: error(500) if len(server.requests) <= 3 else token_completion("yes", {"yes": 0.9, "no": 0.1})
     first, second = (ask_all(loop, text)[0] for text in ("one", "two"))

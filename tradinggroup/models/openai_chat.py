@@ -1,7 +1,7 @@
 """Chat models behind an OpenAI-compatible server.
 
 The ladder of one call: JSON-schema decoding, our own validation, one repair turn that shows the error, then a typed
-failure. A yes-no question asks for one token with its log-probabilities, and for the answer itself where the server has none.
+failure. A yes-no question asks for one token with its log-probabilities, and for the answer itself where they tell nothing.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class OpenAIChat:
         return replace(completion, failure=parsed), None
 
     async def _answer_yes_no(self, request: ModelRequest) -> ModelReply:
-        """The verdict by log-probabilities, else by the answer. Whether the server gives them is asked once and remembered."""
+        """The verdict by log-probabilities, else by the answer. Whether the server gives them is found out once and remembered."""
         if self._gives_logprobs is None:
             async with self._asking_first:
                 # Whoever waited here finds it known.
@@ -81,15 +81,22 @@ class OpenAIChat:
 
     async def _verdict(self, request: ModelRequest) -> ModelReply:
         tries: list[Attempt] = []
-        if self._gives_logprobs is not False:
-            completion = await self._ask(_yes_no_body(self.name, request, with_logprobs=True), request.key, tries)
-            is_refused = completion.status in _REFUSED_STATUSES
-            if self._gives_logprobs is None and (is_refused or _is_readable(completion)):
-                self._gives_logprobs = bool(completion.first_tokens)
-            if completion.first_tokens or not (is_refused or _is_readable(completion)):
-                return _yes_no_reply(request, completion, tries)
-        completion = await self._ask(_yes_no_body(self.name, request, with_logprobs=False), request.key, tries)
-        return _yes_no_reply(request, completion, tries)
+        if self._gives_logprobs is False:
+            return _yes_no_reply(request, await self._ask_plainly(request, tries), tries)
+        completion = await self._ask(_yes_no_body(self.name, request, with_logprobs=True), request.key, tries)
+        is_refused = completion.status in _REFUSED_STATUSES
+        if self._gives_logprobs is None and _is_readable(completion):
+            self._gives_logprobs = bool(completion.first_tokens)
+        if of_tokens(completion.first_tokens) or not (is_refused or _is_readable(completion)):
+            return _yes_no_reply(request, completion, tries)
+        plain = await self._ask_plainly(request, tries)
+        if self._gives_logprobs is None and _is_readable(plain):
+            # Only now is it known that the server refused the parameters, not the text.
+            self._gives_logprobs = False
+        return _yes_no_reply(request, replace(plain, usage=completion.usage + plain.usage), tries)
+
+    async def _ask_plainly(self, request: ModelRequest, tries: list[Attempt]) -> Completion:
+        return await self._ask(_yes_no_body(self.name, request, with_logprobs=False), request.key, tries)
 
     async def _ask(self, body: Mapping[str, Any], key: str, tries: list[Attempt]) -> Completion:
         """Send until there is a completion or the retries are spent; every attempt is added to `tries`."""

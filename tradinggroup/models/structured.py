@@ -47,7 +47,7 @@ def parse_answer(text: str, schema: type[Answer]) -> Answer | Failure:
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:
-        bare = _without_wrapping(text)
+        bare = without_wrapping(text)
         if not bare:
             return Failure(FailureKind.EMPTY, "nothing follows the thinking")
         try:
@@ -60,7 +60,7 @@ def parse_answer(text: str, schema: type[Answer]) -> Answer | Failure:
         return Failure(FailureKind.SCHEMA, _one_line("; ".join(_describe(item) for item in error.errors())))
 
 
-def _without_wrapping(text: str) -> str:
+def without_wrapping(text: str) -> str:
     """`text` without a leading thinking block (its opening tag may be missing) and without a fence around the rest."""
     bare = text.strip()
     head, closing, rest = bare.rpartition("</think>")

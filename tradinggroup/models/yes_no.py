@@ -1,7 +1,8 @@
 """The yes-no question to a chat model, and how its answer becomes a probability (spec 2, 3).
 
 Where the server gives log-probabilities, P(yes) = e^yes / (e^yes + e^no) over the first token's alternatives, the spellings
-of each word (`Yes`, ` yes`) taken together. Where it gives none, the answer itself counts: yes is 1, no is 0.
+of each word (`Yes`, ` yes`) taken together. Where it gives none, or neither word is among them, the answer itself counts: yes
+is 1, no is 0.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from typing import Literal
 from pydantic import Field
 
 from tradinggroup.models.answers import Answer, Probability
+from tradinggroup.models.structured import without_wrapping
 
 ALTERNATIVES = 20
 """How many alternatives of the first token are asked for: the most that OpenAI and vLLM give."""
-ANSWER_TOKENS = 16
-"""Room for the answer where there are no log-probabilities: a word, and what some models put around it."""
+ANSWER_TOKENS = 512
+"""Room for the answer where log-probabilities tell nothing: a word, and the thinking that some models put before it (ours)."""
 
 _FIRST_WORD = re.compile(r"\W*(yes|no)\b", re.IGNORECASE)
 
@@ -42,6 +44,6 @@ def of_tokens(alternatives: Sequence[tuple[str, float]]) -> YesNo | None:
 
 
 def of_text(text: str) -> YesNo | None:
-    """The verdict of an answer in words; None where it starts with neither."""
-    found = _FIRST_WORD.match(text.rpartition("</think>")[2])
+    """The verdict of an answer in words, after its thinking; None where it starts with neither."""
+    found = _FIRST_WORD.match(without_wrapping(text))
     return YesNo(p_yes=float(found[1].lower() == "yes"), source="answer") if found else None
