@@ -6,7 +6,6 @@ comes from outside, or was written by a model that read it, stands between `<quo
 
 from __future__ import annotations
 
-import re
 from datetime import date, datetime
 from functools import cache
 from typing import Any
@@ -17,13 +16,12 @@ from tradinggroup.clock import NEW_YORK
 from tradinggroup.data.features import Features
 from tradinggroup.data.records import Fundamentals
 from tradinggroup.models.answers import Answer
+from tradinggroup.retrieval.quoting import quoted
 from tradinggroup.risk.account import Account
 from tradinggroup.risk.thresholds import Thresholds
 from tradinggroup.settings import ForecastSettings
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-QUOTE_START, QUOTE_END = "<quoted>", "</quoted>"
-"""Around every text from outside. The system message says what they mean; `quoted` sees to it that no text can end its block."""
 
 NO_EXPERIENCE = "None yet."
 NO_FIGURES = "None known."
@@ -182,20 +180,6 @@ def figures_text(statement: Fundamentals | None) -> str:
         margins = (("gross", "gross_profit"), ("operating", "operating_income_loss"), ("net", "net_income_loss"))
         shown += [f"- {name} margin: {percent(by_name[item] / revenues)}" for name, item in margins if item in by_name]
     return "\n".join([f"(period {ended_before(statement.period, statement.known_at)})", *shown]) if shown else NO_FIGURES
-
-
-_INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f]")
-_MARK = re.compile(r"[<\uff1c\ufe64\u2039\u3008\u27e8](?=[\s/\\]*quoted)", re.IGNORECASE)
-
-
-def quoted(text: str, *, otherwise: str = "") -> str:
-    """A text from outside in its block, or `otherwise` where it is blank.
-
-    Characters that nobody sees are taken out, and what looks like a block's start or end loses its bracket, so the text cannot
-    leave the block, whatever is in it.
-    """
-    seen = _MARK.sub("(", _INVISIBLE.sub("", text)).strip()
-    return f"{QUOTE_START}{seen}{QUOTE_END}" if seen else otherwise
 
 
 @cache

@@ -180,6 +180,7 @@ def _request(request: ModelRequest) -> dict[str, Any]:
     messages = [{"role": message.role, "content": message.content} for message in request.messages]
     return {
         "purpose": request.purpose,
+        "session": request.session,
         "key": request.key,
         "model": request.model,
         "schema": request.schema.__name__,
@@ -190,7 +191,7 @@ def _request(request: ModelRequest) -> dict[str, Any]:
 
 def _text(request: ModelRequest) -> str:
     parameters = ", ".join(f"{key}={value}" for key, value in request.parameters.items())
-    head = f"== {request.agent} {request.purpose}  model {request.model}, answer {request.schema.__name__}, {parameters}"
+    head = f"== {request.agent} {request.purpose}, {request.session}  model {request.model}, answer {request.schema.__name__}, {parameters}"
     return "\n".join([head, *(f"-- {message.role}\n{message.content}" for message in request.messages)])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -96,7 +96,7 @@ def render_prompts(project: Project, resolved: ResolvedExperiment, agent: str, s
 
 
 def preview_prompts(project: Project, resolved: ResolvedExperiment, agent: str, session: date, symbol: str) -> Preview:
-    """The requests that `agent` would make at `session` for `symbol`.
+    """The requests that `agent` would make at `session` for `symbol`; of report-retrieval those behind the summaries in use.
 
     The run is walked up to the session in memory. Answers that other agents or earlier sessions need come from the project's
     recordings where they are there, else from the rule-based analyst. Raises UsageError or DataError for an unknown
@@ -119,13 +119,16 @@ def preview_prompts(project: Project, resolved: ResolvedExperiment, agent: str, 
     with contextlib.closing(model), LoopThread() as loop, _kept_retrieval(project, inputs, model) as parts:
         sink = MemorySink()
         run_agents(inputs, markets=markets, model=model, loop=loop, sink=sink, progress=NoProgress(), retrieval=parts)
-    requests = sorted(model.wanted_requests, key=lambda request: (request.purpose, request.position))
     line = next(row for row in reversed(sink.rows[RowKind.DECISION]) if str(row["session"]) == session.isoformat())
-    return Preview(requests, "" if requests else _silence(agent, line, experiment.without, model.asked))
+    asked = model.wanted_requests
+    if agent == "report_retrieval":  # a summary is made once per filing: what counts are the prompts behind those in use
+        asked = [model.latest[form] for form in line[agent]["forms"] if form in model.latest]
+    requests = sorted(asked, key=lambda request: (request.purpose, request.position))
+    return Preview(requests, "" if requests else _silence(agent, line, experiment.without))
 
 
-def _silence(agent: str, line: Row, without: Sequence[str], asked: Mapping[str, str]) -> str:
-    """Why `agent` asks nothing at the decision `line`; `asked` has the sessions of its earlier requests by purpose."""
+def _silence(agent: str, line: Row, without: Sequence[str]) -> str:
+    """Why `agent` asks nothing at the decision `line`."""
     switch = SWITCHES.get(agent, agent)
     if switch in without:
         return f"it is switched off (--without {switch})"
@@ -135,10 +138,7 @@ def _silence(agent: str, line: Row, without: Sequence[str], asked: Mapping[str, 
         return f"the risk layer decided, a forced exit ({line['risk']['reason_code']})"
     if agent == "reflection":
         return "its records are told by the template: none is there yet, or the model is rules"
-    if line[agent].get("no_filing"):
-        return "no filing is known that is young enough"
-    made = " and ".join(sorted({asked[form] for form in line[agent]["forms"] if form in asked}))
-    return f"a summary is made once per filing, and those in use are of {made}; ask with that --session to see the prompt"
+    return "no filing is known that is young enough"
 
 
 @contextlib.contextmanager
@@ -179,8 +179,8 @@ class _PreviewModel:
         self._store = RecordingStore.open(project.shared_recordings, readonly=True) if project.shared_recordings.is_file() else None
         self._wanted = wanted
         self.wanted_requests: list[ModelRequest] = []
-        self.asked: dict[str, str] = {}
-        """Purpose -> the latest session, up to the one wanted, at which the wanted agent asked."""
+        self.latest: dict[str, ModelRequest] = {}
+        """Purpose -> the latest request of the wanted agent, up to the wanted session."""
 
     def close(self) -> None:
         """Close the recordings."""
@@ -193,7 +193,7 @@ class _PreviewModel:
         if (request.agent, request.session) == self._wanted:
             self.wanted_requests.append(request)
         if request.agent == agent and request.session <= session:
-            self.asked[request.purpose] = max(request.session, self.asked.get(request.purpose, ""))
+            self.latest[request.purpose] = request
         recorded = self._store.get(request, answers_only=True) if self._store is not None else None
         return recorded or await self._rules.answer(request)
 
