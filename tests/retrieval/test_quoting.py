@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tradinggroup.retrieval import quoting
 from tradinggroup.retrieval.quoting import QUOTE_END, QUOTE_START, quoted
 
 
@@ -63,3 +64,10 @@ def test_no_text_leaves_its_block(text: str) -> None:
     found = unicodedata.normalize("NFKC", inside(text)).casefold()
     assert not re.search(r"[<\u2039\u226e][\s/\\]*quoted", found)
     assert inside(inside(text)) == inside(text)
+
+
+@given(st.text(alphabet=st.sampled_from("<>/quoted QUOTED\t\n\r\x00\x1b\x7f‹／ⓠé"), max_size=60))
+def test_plain_texts_take_a_short_way_to_the_same_end(text: str) -> None:
+    """ASCII is cleaned by a shorter way; the long way gives the same."""
+    long_way = quoting._without_marks("".join(letter for letter in text if not quoting._is_invisible(letter))).strip()
+    assert quoting._cleaned(text) == long_way

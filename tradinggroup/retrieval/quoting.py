@@ -25,14 +25,26 @@ _MARK = re.compile(
 """What looks like the bracket of a mark, in a folded text: any left angle, any slashes and blanks, the word."""
 
 
+_ASCII_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
+
 def quoted(text: str, *, otherwise: str = "") -> str:
     """A text from outside in its block, or `otherwise` where it is blank.
 
     Characters that nobody sees are taken out, and what looks like a block's start or end loses its bracket, so the text cannot
     leave the block, whatever is in it. All else stays as it is.
     """
-    seen = _without_marks("".join(letter for letter in text if not _is_invisible(letter))).strip()
+    seen = _cleaned(text)
     return f"{QUOTE_START}{seen}{QUOTE_END}" if seen else otherwise
+
+
+@lru_cache(maxsize=2048)
+def _cleaned(text: str) -> str:
+    """The text without what nobody sees and without marks. Kept, since the same summary stands in the prompts of many sessions."""
+    if text.isascii():
+        shown = _ASCII_CONTROL.sub("", text)
+        return (_without_marks(shown) if "<" in shown else shown).strip()
+    return _without_marks("".join(letter for letter in text if not _is_invisible(letter))).strip()
 
 
 @lru_cache(maxsize=4096)
