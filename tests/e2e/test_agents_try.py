@@ -57,6 +57,15 @@ def test_samples_differ_by_seed_are_recorded_and_cost_nothing_again(server: Faul
     assert not (project / "backtests" / "runs").exists()
 
 
+def test_the_cost_is_that_of_the_live_tokens_and_unknown_without_prices(server: FaultServer, tg: Run) -> None:
+    """44 tokens in and 28 out at 2 and 10 USD a million; recorded answers were paid before."""
+    prices = ("--samples", "4", "--price-in", "2", "--price-out", "10")
+    assert tg("agents", "try", "decision", *PLACE, *prices, "--json").json["total"]["cost_usd"] == pytest.approx(0.000368)
+    assert tg("agents", "try", "decision", *PLACE, *prices, "--json").json["total"]["cost_usd"] == 0.0
+    assert "cost unknown" in tg("agents", "try", "decision", *PLACE, "--samples", "4").out
+    assert tg("agents", "try", "decision", *PLACE, "--price-in", "-1").exit_code == 2
+
+
 def test_the_page_fits_80_columns_and_says_raw_parsed_and_flips(server: FaultServer, tg: Run) -> None:
     lines = tg("agents", "try", "decision", *PLACE, "--samples", "2").out.splitlines()
     assert max(map(len, lines)) <= 80

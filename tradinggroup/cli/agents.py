@@ -34,6 +34,11 @@ UNREADABLE, PROVIDER_FAILED = 1, 5
 
 WIDTH = 80
 
+PriceIn = Annotated[
+    float | None, typer.Option("--price-in", metavar="USD", min=0, help="Price of a million tokens sent; without it the cost is unknown.")
+]
+PriceOut = Annotated[float | None, typer.Option("--price-out", metavar="USD", min=0, help="Price of a million tokens answered.")]
+
 group = new_group("The agents' cards and prompts.")
 
 
@@ -112,14 +117,16 @@ def try_prompt(
     symbol: Symbol,
     samples: Samples = 1,
     calls: Calls = "record",
+    price_in: PriceIn = None,
+    price_out: PriceOut = None,
     overrides: Overrides,
     as_json: JsonOption = False,
 ) -> None:
     """Send an agent's prompts of one decision to a model.
 
     The prompts are those of `agents render`; with --model another model gets them. Each is sent --samples times, told apart
-    by its seed alone. Shows the raw answer, what was read from it or why it failed, tokens, and how often the samples
-    differ. Answers are kept in the project's recordings. Exit 1 when no sample was answered, 5 when the server failed.
+    by its seed alone. Shows the raw answer, what was read from it or why it failed, tokens, their cost, and how often the
+    samples differ. Answers are kept in the project's recordings. Exit 1 when no sample was answered, 5 when the server failed.
     """
     from tradinggroup.experiment import load_experiment
 
@@ -128,11 +135,11 @@ def try_prompt(
     _check_agent(agent)
     model = next((str(override.value) for override in overrides if override.key == "model"), None)
     resolved = load_experiment(project, experiment, [override for override in overrides if override.key != "model"])
-    from tradinggroup.runs.trial import TrialOptions, totals, try_prompts
+    from tradinggroup.runs.trial import Prices, TrialOptions, totals, try_prompts
 
     with only_json_on_stdout(as_json):
         trials, statistics = try_prompts(project, resolved, agent, day, symbol, TrialOptions(model=model, samples=samples, calls=calls))
-    figures = totals(trials, statistics)
+    figures = totals(trials, statistics, prices=Prices(price_in, price_out))
     if as_json:
         place = {"agent": agent, "session": day.isoformat(), "symbol": symbol}
         emit_json({**place, "prompts": [trial.to_plain() for trial in trials], "total": figures})

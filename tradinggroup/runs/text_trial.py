@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tradinggroup.runs.figures import NONE, counted, percent, wrapped
+from tradinggroup.runs.figures import counted, percent, wrapped
 from tradinggroup.runs.trial import Sample, Trial
 
 
 def text_trial(trials: Sequence[Trial], totals: Mapping[str, Any]) -> str:
     """Every prompt's samples, and the totals last."""
     parts = ["\n".join(_trial(trial)) for trial in trials]
-    cost = NONE if totals["cost_usd"] is None else f"{totals['cost_usd']:.4f} USD"
+    cost = "unknown (say --price-in and --price-out)" if totals["cost_usd"] is None else f"{totals['cost_usd']:.6f} USD"
     parts.append(
         f"total {counted(totals['samples'], 'sample')} of {counted(totals['prompts'], 'prompt')}: {totals['recorded']:,d} recorded, "
         f"{totals['live']:,d} live, {totals['failed']:,d} failed\n"

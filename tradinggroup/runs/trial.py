@@ -21,7 +21,7 @@ from tradinggroup.experiment import ResolvedExperiment
 from tradinggroup.models.answers import Answer, Decision, Forecast, NewsScore, StyleChoice
 from tradinggroup.models.gateway import CallsMode, CallStatistics, Gateway
 from tradinggroup.models.loop import LoopThread
-from tradinggroup.models.port import ModelReply, ModelRequest
+from tradinggroup.models.port import ModelReply, ModelRequest, Usage
 from tradinggroup.models.recordings import RecordingStore
 from tradinggroup.models.registry import check_model, is_local, make_model
 from tradinggroup.project import Project
@@ -177,8 +177,25 @@ def _label(answer: Answer | None, experiment: Experiment) -> str | None:
     return None
 
 
-def totals(trials: Sequence[Trial], statistics: CallStatistics) -> Mapping[str, Any]:
-    """`prompts`, `samples`, `recorded`, `live`, `failed`, tokens of all samples, and `cost_usd` (None where nobody knows the price)."""
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What a model's tokens cost, in USD a million; None where nobody said."""
+
+    input_usd_per_million: float | None = None
+    output_usd_per_million: float | None = None
+
+    def cost_usd(self, usage: Usage) -> float | None:
+        """The price of these tokens; None, never zero, where a price is unknown."""
+        if self.input_usd_per_million is None or self.output_usd_per_million is None:
+            return None
+        return (usage.prompt_tokens * self.input_usd_per_million + usage.completion_tokens * self.output_usd_per_million) / 1e6
+
+
+def totals(trials: Sequence[Trial], statistics: CallStatistics, *, prices: Prices) -> Mapping[str, Any]:
+    """`prompts`, `samples`, `recorded`, `live`, `failed`, tokens of all samples, and `cost_usd`.
+
+    The cost is that of the live calls alone: recorded answers were paid before. None where nobody said the price.
+    """
     samples = [sample for trial in trials for sample in trial.samples]
     return {
         "prompts": len(trials),
@@ -188,5 +205,5 @@ def totals(trials: Sequence[Trial], statistics: CallStatistics) -> Mapping[str, 
         "failed": sum(trial.failed for trial in trials),
         "prompt_tokens": sum(sample.reply.usage.prompt_tokens for sample in samples),
         "completion_tokens": sum(sample.reply.usage.completion_tokens for sample in samples),
-        "cost_usd": 0.0 if all(is_local(trial.request.model) for trial in trials) else None,
+        "cost_usd": 0.0 if all(is_local(trial.request.model) for trial in trials) else prices.cost_usd(statistics.live_usage),
     }
