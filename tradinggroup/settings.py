@@ -81,6 +81,9 @@ class NewsSettings(Section):
     length_share: Fraction = Field(0.3, description="share of the length in the importance (ours)")
     full_keywords: PositiveInt = Field(3, description="different keywords from which their share counts in full (ours)")
     full_words: PositiveInt = Field(300, description="words from which the length's share counts in full (ours)")
+    company_names: dict[str, str] = Field(
+        {}, description="symbol -> company name, a keyword beside the ticker; a bundle holds no names, so none by default (ours)"
+    )
     k: PositiveInt = Field(10, description="items kept a session (ours)")
     selection: Literal["walk_down", "top_k_first"] = Field(
         "walk_down", description="refill after a copy, or the k best first and copies out of those (ours; spec 2)"

@@ -49,3 +49,12 @@ def test_shares_and_full_counts_are_settings() -> None:
 def test_the_importance_is_at_most_one() -> None:
     settings = NewsSettings(keyword_share=0.9, length_share=0.9, full_keywords=1, full_words=1)
     assert base_score("earnings", symbol="ACME", settings=settings) == 1.0
+
+
+def test_a_company_name_counts_once_where_it_is_said() -> None:
+    named = NewsSettings(company_names={"MSFT": "Microsoft"})
+    text = "Microsoft shares rise, says Microsoft"
+    assert base_score(text, symbol="MSFT", settings=NewsSettings()) == pytest.approx(0.3 * 5 / 300)
+    assert base_score(text, symbol="MSFT", settings=named) == pytest.approx(0.7 / 3 + 0.3 * 5 / 300)
+    assert base_score("MSFT: " + text, symbol="MSFT", settings=named) == pytest.approx(0.7 * 2 / 3 + 0.3 * 6 / 300)
+    assert base_score(text, symbol="TSLA", settings=named) == base_score(text, symbol="TSLA", settings=NewsSettings())

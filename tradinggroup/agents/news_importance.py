@@ -32,7 +32,8 @@ _KEYWORD_BY_WORD = {**{keyword: keyword for keyword in KEYWORDS}, **_OTHER_FORMS
 def base_score(text: str, *, symbol: str, settings: NewsSettings) -> float:
     """Importance of an item by its text, 0 to 1."""
     found = words(text)
-    hits = distinct_keywords(found) + bool(_ticker(symbol).search(text))
+    names = (symbol, settings.company_names[symbol]) if symbol in settings.company_names else (symbol,)
+    hits = distinct_keywords(found) + sum(bool(_name(name).search(text)) for name in names)
     by_keywords = settings.keyword_share * min(1.0, hits / settings.full_keywords)
     by_length = settings.length_share * min(1.0, len(found) / settings.full_words)
     return min(1.0, by_keywords + by_length)
@@ -49,7 +50,7 @@ def influence(*, base: float, probability: float, settings: NewsSettings) -> flo
 
 
 @cache
-def _ticker(symbol: str) -> re.Pattern[str]:
-    """The ticker as a word of its own; in its own spelling where it is so short that it could be any word."""
-    flags = re.IGNORECASE if len(symbol) > 2 else re.NOFLAG
-    return re.compile(rf"(?<!\w){re.escape(symbol)}(?!\w)", flags)
+def _name(name: str) -> re.Pattern[str]:
+    """The ticker or company name as a word of its own; in its own spelling where it is so short that it could be any word."""
+    flags = re.IGNORECASE if len(name) > 2 else re.NOFLAG
+    return re.compile(rf"(?<!\w){re.escape(name)}(?!\w)", flags)
