@@ -9,18 +9,15 @@ from typing import Any, cast
 from tradinggroup.agents import absent
 from tradinggroup.agents.context import AgentContext, ask
 from tradinggroup.agents.outputs import DecisionOutput, Forecasting, NewsSentiment, ReportRetrieval, StyleSelection, newest
+from tradinggroup.agents.research_block import research_values
 from tradinggroup.agents.wording import (
     NO_EXPERIENCE,
     account_evidence,
     account_text,
-    features_text,
     forecast_text,
     limits_evidence,
     limits_text,
-    news_text,
-    report_text,
     style_text,
-    weekday,
 )
 from tradinggroup.data.features import Features
 from tradinggroup.models.answers import Decision
@@ -62,10 +59,7 @@ async def decide(
         agent=AGENT,
         template="decision",
         values={
-            "session": weekday(session),
-            "features": features_text(features, context.settings.forecasting),
-            "news_sentiment": absent.shown(context, "news_sentiment", news_text(news), otherwise=absent.NO_NEWS),
-            "report_retrieval": absent.shown(context, "report_retrieval", report_text(report, session), otherwise=absent.NO_REPORT),
+            **research_values(context, session=session, features=features, news=news, report=report),
             "forecasting": absent.shown(context, "forecasting", forecast_text(forecasting), otherwise=absent.NO_FORECAST),
             "style_selection": absent.shown(context, "style", style_text(style), otherwise=absent.NO_STYLE),
             "account": absent.shown(context, "style", account_text(account), otherwise=absent.NO_ACCOUNT),

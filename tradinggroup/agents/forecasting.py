@@ -10,7 +10,8 @@ from tradinggroup.agents import absent
 from tradinggroup.agents.context import AgentContext, ask
 from tradinggroup.agents.gate import gate
 from tradinggroup.agents.outputs import Forecasting, Label, NewsSentiment, ReportRetrieval, newest
-from tradinggroup.agents.wording import NO_EXPERIENCE, features_text, news_text, report_text, weekday
+from tradinggroup.agents.research_block import research_values
+from tradinggroup.agents.wording import NO_EXPERIENCE
 from tradinggroup.data.features import Features
 from tradinggroup.models.answers import Forecast
 
@@ -43,10 +44,7 @@ async def forecast(
         agent=AGENT,
         template="forecast",
         values={
-            "session": weekday(session),
-            "features": features_text(features, settings),
-            "news_sentiment": absent.shown(context, "news_sentiment", news_text(news), otherwise=absent.NO_NEWS),
-            "report_retrieval": absent.shown(context, "report_retrieval", report_text(report, session), otherwise=absent.NO_REPORT),
+            **research_values(context, session=session, features=features, news=news, report=report),
             "experience": absent.shown(context, "reflections", experience or NO_EXPERIENCE, otherwise=absent.NO_EXPERIENCE),
         },
         evidence={

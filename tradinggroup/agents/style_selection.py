@@ -9,14 +9,11 @@ from typing import Any, cast
 from tradinggroup.agents import absent
 from tradinggroup.agents.context import AgentContext, ask
 from tradinggroup.agents.outputs import Forecasting, NewsSentiment, ReportRetrieval, StyleSelection, newest
+from tradinggroup.agents.research_block import research_values
 from tradinggroup.agents.wording import (
     account_evidence,
     account_text,
-    features_text,
     forecast_text,
-    news_text,
-    report_text,
-    weekday,
 )
 from tradinggroup.data.features import Features
 from tradinggroup.models.answers import Style, StyleChoice
@@ -56,10 +53,7 @@ async def select_style(
         agent=AGENT,
         template="style",
         values={
-            "session": weekday(session),
-            "features": features_text(features, context.settings.forecasting),
-            "news_sentiment": absent.shown(context, "news_sentiment", news_text(news), otherwise=absent.NO_NEWS),
-            "report_retrieval": absent.shown(context, "report_retrieval", report_text(report, session), otherwise=absent.NO_REPORT),
+            **research_values(context, session=session, features=features, news=news, report=report),
             "forecasting": absent.shown(context, "forecasting", forecast_text(forecasting), otherwise=absent.NO_FORECAST),
             "account": account_text(account),
             "experience": history,

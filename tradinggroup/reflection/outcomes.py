@@ -173,18 +173,13 @@ def label_decision(
         limits=profile.limits,
         settings=settings,
     )
-    sized = {
+    ordered = {
         action: size_action(
-            action,
-            account=case.account,
-            style=case.style,
-            profile=profile,
-            commission=commission,
-            gap_buffer_fraction=gap_buffer_fraction,
-        )
+            action, account=case.account, style=case.style, profile=profile, commission=commission, gap_buffer_fraction=gap_buffer_fraction
+        ).shares
         for action in ACTIONS
     }
-    results = {action: morning.result(sizing.shares) for action, sizing in sized.items()}
+    results = {action: morning.result(shares) for action, shares in ordered.items()}
     label = _decision_label(morning, results, taken=morning.result(case.executed_shares))
     return DecisionOutcome(case, outcome_session, known_at, label=label, reason=None)
 
