@@ -16,6 +16,12 @@ class Account:
     close_usd: float
     peak_equity_usd: float
     """Highest equity at any close so far, this one included."""
+    previous_equity_usd: float | None = None
+    """Equity at the close before; None on the first session."""
+    sessions_since_stop: int | None = None
+    """Sessions since a STOP_LOSS sale last filled: 0 where one filled in this session; None where none ever did."""
+    orders_filled: int = 0
+    """Orders that filled in this session, exits inside the bar included."""
 
     @property
     def position_usd(self) -> float:
