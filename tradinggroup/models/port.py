@@ -128,6 +128,8 @@ class Attempt:
 
     text: str
     failure: Failure | None
+    rung: str = ""
+    """The rung of the structured-output ladder that it was asked on; empty where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +151,8 @@ class ModelReply:
     """What the model thought before it answered, where the server gives that apart from the answer."""
     tries: tuple[Attempt, ...] = ()
     """Every attempt in order, where there was more than one or the only one failed; the last is `text` and `failure`."""
+    rung: str = ""
+    """The rung of the structured-output ladder that the answer came by; empty where there is none (`rules`)."""
 
 
 class ChatModel(Protocol):
