@@ -27,17 +27,15 @@ from tradinggroup.variants import Variant, take_variants
 
 SHOW_ALL = "All settings: tradinggroup config show."
 
-NOT_BUILT_KEYS = frozenset({"workers", "stops", "max_cost_usd"})
+NOT_BUILT_KEYS = frozenset({"workers", "max_cost_usd"})
 """Keys that the documentation of the project's plans names and that this version does not have."""
 
 NOT_BUILT_VALUES: Mapping[str, frozenset[str]] = {
     "accounts": frozenset({"shared"}),
-    "decide": frozenset({"pre_open"}),
-    "fill": frozenset({"next_close", "same_close"}),
 }
 """Values likewise, by key."""
 
-FIXED_BY_FINSABER = ("decide", "fill", "costs", "cash_rate_per_year", "gap_buffer_fraction")
+FIXED_BY_FINSABER = ("decide", "fill", "stops", "costs", "execution", "cash_rate_per_year", "gap_buffer_fraction")
 """Settings that the convention finsaber has values of its own for."""
 
 
@@ -345,6 +343,7 @@ def _check_meaning(experiment: Experiment, origins: Mapping[str, str]) -> None:
             ErrorCode.SETTING_INVALID, f"symbols is empty, origin={origins['symbols']}", remedy="Name at least one symbol of the bundle."
         )
     _check_convention(experiment, origins)
+    _check_clock(experiment, origins)
     for part, agent in (("news", "news_sentiment"), ("filings", "report_retrieval")):
         if part in experiment.placebo and agent in experiment.without:
             text = f"placebo={part} without={agent}, origin={origins['placebo']}: nobody reads what it would replace"
@@ -352,6 +351,14 @@ def _check_meaning(experiment: Experiment, origins: Mapping[str, str]) -> None:
     if experiment.end < experiment.start:
         text = f"start={experiment.start} ({origins['start']}) is after end={experiment.end} ({origins['end']})"
         raise UsageError(ErrorCode.DATES_OUTSIDE, text, remedy="Give the earlier day as start.")
+
+
+def _check_clock(experiment: Experiment, origins: Mapping[str, str]) -> None:
+    """Refuse a decision that is made after its own fill."""
+    if experiment.decide == "pre_open" and experiment.fill == "same_close":
+        where = f"({origins.get('decide', DEFAULT_ORIGIN)}) fill=same_close ({origins.get('fill', DEFAULT_ORIGIN)})"
+        text = f"decide=pre_open {where}: the morning after would decide what filled at the close before"
+        raise UsageError(ErrorCode.SETTING_INVALID, text, remedy="Set fill to next_open or next_close, or decide to after_close.")
 
 
 def _check_convention(experiment: Experiment, origins: Mapping[str, str]) -> None:

@@ -18,6 +18,8 @@ from tradinggroup.errors import did_you_mean
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 PositiveInt = Annotated[int, Field(ge=1)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Bps = Annotated[float, Field(ge=0, le=1_000, allow_inf_nan=False)]
+"""Hundredths of a percent, up to a tenth: beyond that somebody meant another unit."""
 
 OPENAI_PREFIX = "openai:"
 EMBEDDERS = ("hashing", "onnx-minilm", f"{OPENAI_PREFIX}<name>")
@@ -47,6 +49,9 @@ Without = Literal["reflections", "risk", "style", "retrieval", "news_sentiment",
 
 Placebo = Literal["news", "filings", "reflections"]
 """What `--placebo` can replace by something that carries no information about the session."""
+
+Decide = Literal["after_close", "pre_open"]
+"""When the decision of a session is made."""
 
 Baseline = Literal[
     "buy_and_hold", "constant_exposure", "sma_cross", "momentum", "random",
@@ -187,12 +192,33 @@ class RetrievalSettings(Section):
 
 
 class CostSettings(Section):
-    """Commission of the simulated broker (spec 6.3)."""
+    """Commission of the simulated broker (spec 6.3), and what a fill loses beside the quoted price."""
 
+    commission: Literal["per_share", "basis_points", "none"] = Field(
+        "per_share", description="a price a share with floor and cap; a share of the trade's value; or none (ours)"
+    )
     per_share_usd: NonNegative = Field(0.0049, description="commission a share (FINSABER)")
-    minimum_usd: NonNegative = Field(0.99, description="smallest commission an order, applied last (FINSABER)")
+    minimum_usd: NonNegative = Field(0.99, description="smallest commission of a fill, under per_share (FINSABER)")
     maximum_fraction: Fraction = Field(
-        0.01, description="largest commission as a share of the trade's value, applied before the minimum (FINSABER)"
+        0.01, description="largest commission of a fill as a share of the trade's value, under per_share (FINSABER)"
+    )
+    order: Literal["cap_then_minimum", "minimum_then_cap"] = Field(
+        "cap_then_minimum", description="which of the two comes last and holds where they contradict each other (ours)"
+    )
+    commission_bps: Bps = Field(5.0, description="share of the trade's value, under basis_points (ours)")
+    slippage_bps: Bps = Field(0.0, description="how much worse than the quoted price a fill is, on either side (ours)")
+    half_spread_bps: Bps = Field(0.0, description="half of the distance between bid and ask, paid at each fill besides (ours)")
+
+
+class ExecutionSettings(Section):
+    """How much of a bar an order may take, and what becomes of a symbol that is delisted."""
+
+    volume_cap_fraction: Fraction = Field(
+        0.0, description="largest share of a bar's volume that an account's fills take; the rest waits; 0: no cap (ours)"
+    )
+    delisting_sessions: PositiveInt = Field(5, description="sessions without any later bar after which a symbol counts as delisted (ours)")
+    delisting_haircut_fraction: Fraction = Field(
+        0.30, description="what the shares of a delisted symbol lose against its last price (ours, after Shumway 1997)"
     )
 
 
@@ -220,8 +246,17 @@ class Experiment(Section):
     agents_enabled: bool = Field(True, description="false: baselines only")
     risk: str = Field("default", description="a profile in risk/")
     model: str = Field("rules", description="rules, or openai:<name>")
-    decide: Literal["after_close"] = Field("after_close", description="when the agents decide: after the session's close")
-    fill: Literal["next_open"] = Field("next_open", description="when orders fill: at the next session's open")
+    decide: Decide = Field("after_close", description="when the agents decide: after the session's close, or before the next open (ours)")
+    pre_open_minutes: Annotated[int, Field(ge=1, le=960)] = Field(
+        30, description="with decide = pre_open: minutes between the decision's clock and the open (ours)"
+    )
+    fill: Literal["next_open", "next_close", "same_close"] = Field(
+        "next_open",
+        description="when orders fill: at the next session's open or close; same_close: at the close they are decided on, optimistic",
+    )
+    stops: Literal["profile", "close", "intraday"] = Field(
+        "profile", description="when stops and targets work: as the risk profile says, at each close, or as orders inside the bar (ours)"
+    )
     convention: Literal["default", "finsaber"] = Field(
         "default", description="default: sessions only, next open, costs on; finsaber: the rules behind the paper's baselines"
     )
@@ -250,6 +285,7 @@ class Experiment(Section):
     reflection: ReflectionSettings = ReflectionSettings()
     retrieval: RetrievalSettings = RetrievalSettings()
     costs: CostSettings = CostSettings()
+    execution: ExecutionSettings = ExecutionSettings()
     models: ModelSettings = ModelSettings()
 
     def training_years_of(self, symbol: str) -> int:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tradinggroup.risk.costs import Commission
@@ -24,4 +26,4 @@ def test_commission_table(commission: Commission, shares: int, price_usd: float,
 
 
 def test_commission_is_made_from_the_settings(commission: Commission) -> None:
-    assert Commission(**CostSettings().model_dump()) == commission
+    assert replace(Commission.of(CostSettings()), basis_points=0.0) == commission

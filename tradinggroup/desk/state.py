@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 from tradinggroup.agents.context import AgentContext
 from tradinggroup.agents.outputs import DecisionOutput, Forecasting, NewsSentiment, ReportRetrieval, StyleSelection
@@ -18,7 +18,7 @@ from tradinggroup.errors import DataError, ErrorCode
 from tradinggroup.reflection.memory import Lesson
 from tradinggroup.reflection.records import DecisionOutcome, ForecastOutcome
 from tradinggroup.risk.account import Account
-from tradinggroup.risk.costs import Commission
+from tradinggroup.risk.costs import Commission, Slippage
 from tradinggroup.risk.profile import RiskProfile
 from tradinggroup.risk.sizing import Sizing
 from tradinggroup.risk.thresholds import Thresholds
@@ -35,6 +35,10 @@ class TradingRules:
 
     profile: RiskProfile
     commission: Commission
+    slippage: Slippage
+    fill: Literal["next_open", "next_close", "same_close"]
+    stop_mode: Literal["close", "intraday"]
+    """The experiment's, or the profile's where the experiment leaves it to that."""
     gap_buffer_fraction: float
     cash_rate_per_year: float
     forecasting: ForecastSettings
@@ -49,7 +53,10 @@ class TradingRules:
         """The rules of an experiment under a profile."""
         return cls(
             profile=profile,
-            commission=Commission(**experiment.costs.model_dump()),
+            commission=Commission.of(experiment.costs),
+            slippage=Slippage.of(experiment.costs),
+            fill=experiment.fill,
+            stop_mode=profile.stops.mode if experiment.stops == "profile" else experiment.stops,
             gap_buffer_fraction=experiment.gap_buffer_fraction,
             cash_rate_per_year=experiment.cash_rate_per_year,
             forecasting=experiment.agents.forecasting,
@@ -62,7 +69,7 @@ class TradingRules:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One symbol at one session's close: the clock, and everything that may be asked at it."""
+    """One symbol at the decision of one session: the clock, and everything that may be asked at it."""
 
     symbol: str
     session: date
@@ -85,8 +92,13 @@ class Moment:
 
     @property
     def as_of(self) -> datetime:
-        """The clock."""
+        """The clock: the session's close, or a moment before the next open."""
         return self.view.as_of
+
+    @property
+    def closed_at(self) -> datetime:
+        """The session's close, at which its bar, and with it the outcomes of earlier sessions, became known."""
+        return self.view.calendar.close_at(self.session)
 
     def required_account(self) -> Account:
         """The account, for the trading half. Raises DataError in the research half."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from tradinggroup.risk.account import Account
-from tradinggroup.risk.costs import Commission
+from tradinggroup.risk.costs import NO_SLIPPAGE, Commission, Slippage
 from tradinggroup.risk.profile import Limits, RiskProfile
 from tradinggroup.risk.verdicts import ReasonCode, Status, Verdict
 
@@ -43,6 +43,7 @@ def size_action(
     profile: RiskProfile,
     commission: Commission,
     gap_buffer_fraction: float,
+    slippage: Slippage = NO_SLIPPAGE,
 ) -> Sizing:
     """Size an agent's action at the close (spec 6.2).
 
@@ -53,6 +54,7 @@ def size_action(
         profile: the styles' fractions and the limits.
         commission: paid out of the budget.
         gap_buffer_fraction: share of the budget kept back, since the order fills at an open that is not known yet.
+        slippage: what a fill at the close would pay beside it; sized with it, so that it fits the budget.
     """
     if not isinstance(action, str) or action not in ("buy", "hold", "sell"):
         return _no_order(Status.DENIED, ReasonCode.NO_ANSWER)
@@ -60,19 +62,28 @@ def size_action(
         return _no_order(Status.ALLOWED, ReasonCode.HOLD)
     if action == "sell":
         return _size_sale(account, sell_fraction=profile.rules(style).sell_position_fraction)
-    return _size_purchase(account, style, profile=profile, commission=commission, gap_buffer_fraction=gap_buffer_fraction)
+    return _size_purchase(
+        account, style, profile=profile, commission=commission, gap_buffer_fraction=gap_buffer_fraction, slippage=slippage
+    )
 
 
 def size_forced_exit(code: ReasonCode, *, account: Account, style: str, profile: RiskProfile) -> Sizing:
     """Size a stop-loss or take-profit sale: the style's sell fraction, or everything under `forced_exit_full` (spec 6.1)."""
     fraction = 1.0 if profile.stops.forced_exit_full else profile.rules(style).sell_position_fraction
-    count = _shares_to_sell(account.shares, fraction)
+    count = shares_to_sell(account.shares, fraction)
     numbers = {"pnl": account.unrealised_fraction, "style": style, "sold": count, "held": account.shares}
     return Sizing("sell", -count, -count, Verdict(Status.ALLOWED, code, numbers))
 
 
 def fit_at_open(
-    shares: int, *, cash_usd: float, held_shares: int, open_usd: float, commission: Commission, limits: Limits | None = None
+    shares: int,
+    *,
+    cash_usd: float,
+    held_shares: int,
+    open_usd: float,
+    commission: Commission,
+    limits: Limits | None = None,
+    slippage: Slippage = NO_SLIPPAGE,
 ) -> tuple[int, Verdict]:
     """What of an order can fill at the open: `(shares, verdict)`, signed as asked.
 
@@ -84,16 +95,18 @@ def fit_at_open(
         shares: the order, on the share scale of the open (rebased after a split).
         cash_usd: cash before the fill, a dividend of the session included.
         held_shares: shares held before the fill.
-        open_usd: fill price.
+        open_usd: the quoted price of the fill: the open, or whatever price of the bar the order fills at.
         commission: of this fill.
         limits: of the profile; None for a trader that has none.
+        slippage: what the fill pays beside the quoted price.
     """
     if shares == 0:
         return 0, Verdict(Status.ALLOWED, ReasonCode.HOLD)
+    price_usd = slippage.price_usd(shares, open_usd)
     if shares > 0:
         rooms = _rooms(limits, cash_usd=cash_usd, position_usd=held_shares * open_usd) if limits is not None else []
-        return _fit_purchase(shares, cash_usd=cash_usd, open_usd=open_usd, commission=commission, rooms=rooms)
-    return _fit_sale(-shares, cash_usd=cash_usd, held_shares=held_shares, open_usd=open_usd, commission=commission)
+        return _fit_purchase(shares, cash_usd=cash_usd, price_usd=price_usd, commission=commission, rooms=rooms)
+    return _fit_sale(-shares, cash_usd=cash_usd, held_shares=held_shares, price_usd=price_usd, commission=commission)
 
 
 def affordable_shares(budget_usd: float, price_usd: float, commission: Commission) -> int:
@@ -113,15 +126,17 @@ def _is_paid_by(cash_usd: float, count: int, price_usd: float, commission: Commi
     return cash_usd - (value + fee) >= 0 and cash_usd - value - fee >= 0
 
 
-def _size_purchase(account: Account, style: str, *, profile: RiskProfile, commission: Commission, gap_buffer_fraction: float) -> Sizing:
-    kept = 1 - gap_buffer_fraction
+def _size_purchase(
+    account: Account, style: str, *, profile: RiskProfile, commission: Commission, gap_buffer_fraction: float, slippage: Slippage
+) -> Sizing:
+    kept, price_usd = 1 - gap_buffer_fraction, slippage.price_usd(1, account.close_usd)
     fraction = profile.rules(style).buy_cash_fraction
-    wanted = affordable_shares(fraction * account.cash_usd * kept, account.close_usd, commission)
+    wanted = affordable_shares(fraction * account.cash_usd * kept, price_usd, commission)
     if wanted == 0:
         return _no_order(Status.DENIED, ReasonCode.ZERO_SHARES, numbers={"buy_cash_fraction": fraction})
     allowed, code = wanted, ReasonCode.ALLOWED
     for limit_code, room_usd in _rooms(profile.limits, cash_usd=account.cash_usd, position_usd=account.position_usd):
-        room = affordable_shares(room_usd * kept, account.close_usd, commission)
+        room = affordable_shares(room_usd * kept, price_usd, commission)
         if room < allowed:
             allowed, code = room, limit_code
     numbers = _purchase_numbers(account, profile, wanted=wanted, allowed=allowed, code=code)
@@ -157,12 +172,12 @@ def _purchase_numbers(account: Account, profile: RiskProfile, *, wanted: int, al
 def _size_sale(account: Account, *, sell_fraction: float) -> Sizing:
     if account.shares <= 0:
         return _no_order(Status.DENIED, ReasonCode.NOTHING_TO_SELL)
-    count = _shares_to_sell(account.shares, sell_fraction)
+    count = shares_to_sell(account.shares, sell_fraction)
     numbers = {"sold": count, "held": account.shares}
     return Sizing("sell", -count, -count, Verdict(Status.ALLOWED, ReasonCode.ALLOWED, numbers))
 
 
-def _shares_to_sell(held_shares: int, fraction: float) -> int:
+def shares_to_sell(held_shares: int, fraction: float) -> int:
     """Whole shares of a position, at least one where there is one (spec 6.2)."""
     return min(held_shares, max(1, math.floor(held_shares * fraction)))
 
@@ -172,14 +187,14 @@ def _no_order(status: Status, code: ReasonCode, *, wanted: int = 0, numbers: Map
 
 
 def _fit_purchase(
-    shares: int, *, cash_usd: float, open_usd: float, commission: Commission, rooms: list[tuple[ReasonCode, float]]
+    shares: int, *, cash_usd: float, price_usd: float, commission: Commission, rooms: list[tuple[ReasonCode, float]]
 ) -> tuple[int, Verdict]:
     count, code = shares, ReasonCode.ALLOWED
-    if not (math.isfinite(open_usd) and open_usd > 0 and _is_paid_by(cash_usd, shares, open_usd, commission)):
-        count = min(shares, affordable_shares(cash_usd, open_usd, commission))
+    if not (math.isfinite(price_usd) and price_usd > 0 and _is_paid_by(cash_usd, shares, price_usd, commission)):
+        count = min(shares, affordable_shares(cash_usd, price_usd, commission))
         code = ReasonCode.OPEN_ABOVE_BUDGET if count else ReasonCode.OPEN_UNAFFORDABLE
     for limit_code, room_usd in rooms:
-        room = affordable_shares(room_usd, open_usd, commission)
+        room = affordable_shares(room_usd, price_usd, commission)
         if room < count:
             count, code = room, limit_code
     if code is ReasonCode.ALLOWED:
@@ -187,12 +202,12 @@ def _fit_purchase(
     return count, Verdict(Status.REDUCED if count else Status.DENIED, code, {"wanted_shares": shares, "shares": count})
 
 
-def _fit_sale(shares: int, *, cash_usd: float, held_shares: int, open_usd: float, commission: Commission) -> tuple[int, Verdict]:
+def _fit_sale(shares: int, *, cash_usd: float, held_shares: int, price_usd: float, commission: Commission) -> tuple[int, Verdict]:
     count = min(shares, max(0, held_shares))
     numbers = {"wanted_shares": -shares, "shares": -count}
     if count == 0:
         return 0, Verdict(Status.DENIED, ReasonCode.POSITION_GONE, numbers)
-    proceeds, fee = count * open_usd, commission.usd(count, open_usd)
+    proceeds, fee = count * price_usd, commission.usd(count, price_usd)
     if not (cash_usd + proceeds - fee >= 0 and cash_usd + (proceeds - fee) >= 0):
         return 0, Verdict(Status.DENIED, ReasonCode.COMMISSION_UNAFFORDABLE, {"wanted_shares": -shares, "shares": 0})
     if count < shares:

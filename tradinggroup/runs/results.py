@@ -130,7 +130,7 @@ def _baseline_settings(inputs: RunInputs) -> BaselineSettings:
     experiment = inputs.experiment
     return BaselineSettings(
         cash_usd=experiment.cash_usd,
-        costs=Costs(Commission(**experiment.costs.model_dump()), experiment.gap_buffer_fraction),
+        costs=Costs(Commission.of(experiment.costs), experiment.gap_buffer_fraction),
         cash_rate_per_year=experiment.cash_rate_per_year,
         seed=experiment.seed,
         random_draws=experiment.random_draws,
