@@ -93,7 +93,17 @@ def build(source: Path, target: str, folder: Path) -> None:
 
 def test_the_sdist_holds_the_package_and_its_content_only(sdist: Path) -> None:
     top = {path.name for path in sdist.iterdir()}
-    assert top == {"tradinggroup", *CONTENT, "README.md", "LICENSE", "CHANGELOG.md", "pyproject.toml", "PKG-INFO", ".gitignore"}
+    assert top == {
+        "tradinggroup",
+        *CONTENT,
+        "README.md",
+        "LICENSE",
+        "CHANGELOG.md",
+        "pyproject.toml",
+        "models.toml",
+        "PKG-INFO",
+        ".gitignore",
+    }
     assert {path.name for path in (sdist / "data").iterdir()} == {"demo", "README.md"}
     assert not list(sdist.rglob("*.sqlite*"))
 
@@ -107,6 +117,7 @@ def test_the_wheel_holds_the_default_content(repository: Path, wheel: Path) -> N
     wanted = {path.relative_to(repository).as_posix(): path.read_bytes() for pattern in init.CONTENT for path in repository.glob(pattern)}
     assert wanted.keys() >= {"agents/decision.md", "risk/default.toml", "backtests/demo.toml", "data/demo/prices.parquet"}
     assert {name: packaged[name] for name in wanted} == wanted
+    assert packaged["models.toml"] == (repository / "models.toml").read_bytes()
     assert "tradinggroup/py.typed" in names
     assert {PurePosixPath(name).parts[0] for name in names if ".dist-info/" not in name} == {"tradinggroup"}
     strange = re.compile(r"(^|/)(tests|shared|__pycache__)/|_defaults/backtests/.*/|\.sqlite")

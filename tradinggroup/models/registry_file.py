@@ -1,0 +1,183 @@
+"""Reading `models.toml`: the packaged registry of servers and models, and a project's own over it.
+
+A project's entry is laid over the packaged one of the same name key by key, so a price can be corrected without repeating the rest.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from tradinggroup.errors import ErrorCode, UsageError, did_you_mean
+from tradinggroup.models.registry_entries import FACTS, ModelEntry, Price, ServerEntry, TrainingCutoff
+from tradinggroup.project import Project, defaults_root
+
+FILE = "models.toml"
+OPENAI = "openai"
+"""The server whose address the environment alone names."""
+_ENTRY_TYPES: Mapping[str, type[ServerEntry] | type[ModelEntry]] = {"servers": ServerEntry, "models": ModelEntry}
+_Entry = TypeVar("_Entry", ServerEntry, ModelEntry)
+_Tables = dict[str, dict[str, dict[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRegistry:
+    """Servers and models by name. `own` names the entries that the project states itself."""
+
+    servers: Mapping[str, ServerEntry]
+    models: Mapping[str, ModelEntry]
+    own: frozenset[str] = frozenset()
+
+    def server_of(self, model: str) -> ServerEntry | None:
+        """The server that `model` (`SERVER:NAME`) is asked at; None where the registry knows none of that name."""
+        return self.servers.get(model.partition(":")[0])
+
+    def entry_of(self, model: str) -> ModelEntry | None:
+        """What is known of `model`, from the entry whose name fits it most closely and from its server's entry.
+
+        None for a model without a server here, `rules` among them.
+        """
+        server = self.server_of(model)
+        if server is None:
+            return None
+        fitting = [name for name in self.models if _fits(name, model)]
+        entry = self.models[max(fitting, key=_closeness)] if fitting else ModelEntry(name=model)
+        return entry.model_copy(update=_from_server(server, entry))
+
+    def to_toml(self, models: Iterable[str]) -> str:
+        """The entries behind these models as a `models.toml` of their own, for a run to keep."""
+        import tomli_w
+
+        names = sorted(models)
+        servers = {server.name: server for server in map(self.server_of, names) if server is not None}
+        entries = {name: entry for name in names if (entry := self.entry_of(name)) is not None}
+        return tomli_w.dumps(
+            {
+                "servers": {name: _stated(server) for name, server in servers.items()},
+                "models": {name: _stated(entry) for name, entry in entries.items()},
+            }
+        )
+
+
+def load_registry(project: Project) -> ModelRegistry:
+    """The packaged registry under the project's own. Raises UsageError MODEL_REGISTRY_INVALID naming file, entry and key."""
+    packaged, own = defaults_root() / FILE, project.root / FILE
+    if not own.is_file() or own == packaged:
+        return _packaged()
+    return _registry(_read(packaged.read_text(encoding="utf-8"), FILE), _read(_text(own), FILE))
+
+
+def registry_from_text(text: str, *, name: str = FILE) -> ModelRegistry:
+    """The registry that a run kept; nothing is laid under it. Raises UsageError MODEL_REGISTRY_INVALID."""
+    return _registry(_read(text, name), {"servers": {}, "models": {}}, shown=name)
+
+
+@cache
+def _packaged() -> ModelRegistry:
+    return registry_from_text((defaults_root() / FILE).read_text(encoding="utf-8"))
+
+
+def _registry(under: _Tables, over: _Tables, *, shown: str = FILE) -> ModelRegistry:
+    merged = {
+        kind: {name: under[kind].get(name, {}) | over[kind].get(name, {}) for name in (under[kind] | over[kind])} for kind in _ENTRY_TYPES
+    }
+    if "base_url" in over["servers"].get(OPENAI, {}):
+        _refuse(shown, "servers.openai: base_url comes from OPENAI_BASE_URL alone", remedy="Give a server of your own another name.")
+    servers = {name: _entry(ServerEntry, "servers", name, table, shown) for name, table in merged["servers"].items()}
+    models = {name: _entry(ModelEntry, "models", name, table, shown) for name, table in merged["models"].items()}
+    for name in models:
+        _check_model_name(name, servers, shown)
+    return ModelRegistry(servers, models, frozenset({*over["servers"], *over["models"]}))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = "is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else f"cannot be read: {error.strerror}"
+        _refuse(FILE, reason, remedy="Correct it, or take it away to use the packaged entries.")
+
+
+def _read(text: str, shown: str) -> _Tables:
+    """Kind -> name -> keys, looked at no further than that."""
+    try:
+        tree = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        _refuse(shown, f"not TOML: {error}", remedy='An entry starts like: [models."ollama:llama3.1"].')
+    for kind, entries in tree.items():
+        if kind not in _ENTRY_TYPES:
+            _refuse(shown, f"unknown table {kind}", remedy=did_you_mean(kind, _ENTRY_TYPES))
+        if not isinstance(entries, dict) or not all(isinstance(entry, dict) for entry in entries.values()):
+            _refuse(shown, f"{kind} holds something that is no table", remedy=f"Write [{kind}.NAME] and the keys below it.")
+    return {kind: tree.get(kind, {}) for kind in _ENTRY_TYPES}
+
+
+def _entry(kind: type[_Entry], table: str, name: str, values: Mapping[str, Any], shown: str) -> _Entry:
+    if "name" in values:
+        _refuse(shown, f"{table}.{name}: unknown key name", remedy="The name stands in the head of the table.")
+    try:
+        return kind.model_validate({key: _tupled(value) for key, value in values.items()} | {"name": name})
+    except ValidationError as error:
+        first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")  # a misspelt key explains the missing one
+        key = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            known = _known_keys(kind, first["loc"])
+            _refuse(shown, f"{table}.{name}: unknown key {key}", remedy=did_you_mean(str(first["loc"][-1]), known))
+        if first["type"] == "missing":
+            _refuse(shown, f"{table}.{name} lacks {key}", remedy=f"Add a line {first['loc'][-1]} = ….")
+        message = re.sub(r"^(Input|String|Value) should ", "must ", first["msg"])
+        _refuse(shown, f"{table}.{name}: {key}={first['input']!r} {message}", remedy="See docs/models.md for what may stand there.")
+
+
+def _known_keys(kind: type[ServerEntry] | type[ModelEntry], place: tuple[int | str, ...]) -> list[str]:
+    """What may stand where an unknown key was found: in the entry, or in one of its inner tables."""
+    inner: Mapping[str, type[BaseModel]] = {"price": Price, "training_cutoff": TrainingCutoff}
+    table = inner.get(str(place[0]), kind) if len(place) > 1 else kind
+    return [key for key in table.model_fields if key != "name"]
+
+
+def _check_model_name(name: str, servers: Mapping[str, ServerEntry], shown: str) -> None:
+    server, colon, rest = name.partition(":")
+    if not colon or not rest:
+        _refuse(shown, f"models.{name}: no name of a model", remedy='Write [models."SERVER:NAME"].')
+    if server not in servers:
+        _refuse(shown, f"models.{name}: no server {server}", remedy=did_you_mean(server, servers))
+
+
+def _refuse(shown: str, what: str, *, remedy: str) -> NoReturn:
+    raise UsageError(ErrorCode.MODEL_REGISTRY_INVALID, f"{shown}: {what}", remedy=remedy)
+
+
+def _tupled(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _fits(pattern: str, model: str) -> bool:
+    return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), model) is not None
+
+
+def _closeness(pattern: str) -> tuple[int, bool]:
+    """The more of a name a pattern spells out, the closer it is; a whole name is closest."""
+    return len(pattern.replace("*", "")), "*" not in pattern
+
+
+def _from_server(server: ServerEntry, entry: ModelEntry) -> dict[str, Any]:
+    """What the server's entry states and the model's does not; parameters to omit, rename and add are those of both."""
+    both: dict[str, Any] = {
+        "omit_parameters": tuple(dict.fromkeys((*server.omit_parameters, *entry.omit_parameters))),
+        "rename_parameters": {**server.rename_parameters, **entry.rename_parameters},
+        "extra_parameters": {**server.extra_parameters, **entry.extra_parameters},
+    }
+    return {key: getattr(server, key) for key in FACTS if getattr(entry, key) is None} | both
+
+
+def _stated(entry: ServerEntry | ModelEntry) -> dict[str, Any]:
+    values = entry.model_dump(mode="python", exclude={"name"}, exclude_none=True)
+    return {key: value for key, value in values.items() if value not in ((), {}, "", False)}
