@@ -46,7 +46,9 @@ def test_default_profile_holds_the_spec_values(profile: RiskProfile) -> None:
             "cash_buffer_fraction = 0.0",
             "cash_bufer_fraction = 0.0",
             "RISK_PROFILE_INVALID: risk/mine.toml: unknown key limits.cash_bufer_fraction. "
-            "Did you mean cash_buffer_fraction? Known: cash_buffer_fraction, maximum_weight_fraction.",
+            "Did you mean cash_buffer_fraction? Known: cash_buffer_fraction, cooldown_sessions, drawdown_halt_sessions, "
+            "maximum_drawdown_fraction, maximum_orders_per_session, maximum_volume_fraction, maximum_weight_fraction, "
+            "session_loss_limit_fraction, volume_window_sessions.",
         ),
         (
             "[styles.balanced]",
@@ -67,8 +69,8 @@ def test_default_profile_holds_the_spec_values(profile: RiskProfile) -> None:
         (
             "stop_loss_multiplier = 2.0",
             "stop_loss_multiplier = -2.0",
-            "RISK_PROFILE_INVALID: risk/mine.toml: styles.balanced.stop_loss_multiplier=-2.0: "
-            "input should be greater than 0. Correct the value.",
+            "RISK_PROFILE_INVALID: risk/mine.toml: styles.balanced.stop_loss_multiplier=-2.0 puts the stop above the entry price. "
+            "Multipliers are above 0: did you mean 2?",
         ),
         (
             "maximum_weight_fraction = 1.0",
@@ -103,7 +105,7 @@ def test_profiles_are_found_by_name_and_the_nearest_is_named(repository: Path) -
     with pytest.raises(UsageError) as caught:
         find_profile(project, "defualt")
     assert caught.value.code is ErrorCode.RISK_PROFILE_INVALID
-    assert str(caught.value) == "RISK_PROFILE_INVALID: no risk profile defualt. Did you mean default? Known: default."
+    assert str(caught.value) == "RISK_PROFILE_INVALID: no risk profile defualt. Did you mean default? Known: default, strict."
 
 
 def test_a_style_that_is_none_is_balanced(profile: RiskProfile) -> None:

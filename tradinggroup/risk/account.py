@@ -49,3 +49,9 @@ class Account:
     def drawdown_fraction(self) -> float:
         """Equity over its peak, less one; zero or negative."""
         return min(0.0, self.equity_usd / self.peak_equity_usd - 1) if self.peak_equity_usd > 0 else 0.0
+
+    @property
+    def session_return_fraction(self) -> float | None:
+        """Equity over that of the close before, less one; None on the first session, or where nothing was left."""
+        before_usd = self.previous_equity_usd
+        return None if before_usd is None or before_usd <= 0 else self.equity_usd / before_usd - 1

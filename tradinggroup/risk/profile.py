@@ -1,7 +1,7 @@
 """Risk profiles: the styles' widths and fractions, and the limits that nothing may pass.
 
-A profile is a TOML file in `risk/`. It is read strictly: an unknown key, a missing one or a value out of range is an error
-before anything runs.
+A profile is a TOML file in `risk/`. It is read strictly: an unknown key, a missing one, a value out of range or two that
+contradict each other is an error before anything runs.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tradinggroup.errors import ErrorCode, UsageError, did_you_mean
 from tradinggroup.project import Project
+from tradinggroup.risk.profile_faults import contradiction, shape_fault
 
 FALLBACK_STYLE = "balanced"
 """The middle choice, for a style that is not one (spec 5)."""
@@ -22,6 +23,10 @@ FALLBACK_STYLE = "balanced"
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 SellFraction = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 Multiplier = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+LimitFraction = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
+
+StopAnchorMode = Literal["daily", "entry", "tighten_only"]
 
 
 class _Table(BaseModel):
@@ -50,23 +55,42 @@ class Styles(_Table):
 
 
 class Limits(_Table):
-    """What no purchase may pass, whatever a model says."""
+    """What no purchase may pass, whatever a model says. A key that is absent is a limit that is off.
+
+    Sales are never held up by any of these, see `tradinggroup.risk.limits`.
+    """
 
     maximum_weight_fraction: Fraction = 1.0
-    """Largest share of the equity that may be invested after a purchase."""
+    """Largest share of the equity that may be invested after a purchase; holds at the fill, too."""
     cash_buffer_fraction: Fraction = 0.0
-    """Share of the equity that a purchase must leave in cash."""
+    """Share of the equity that a purchase must leave in cash; holds at the fill, too."""
+    maximum_drawdown_fraction: LimitFraction | None = None
+    """Fall from the account's highest close, as a positive fraction, that ends all purchases."""
+    drawdown_halt_sessions: Count | None = None
+    """How many closes that halt lasts, the one that set it off included; None: to the end of the run."""
+    session_loss_limit_fraction: LimitFraction | None = None
+    """Fall of the equity from the close before, as a positive fraction, at which no purchase is decided on that session."""
+    maximum_orders_per_session: Count | None = None
+    """Orders filled in a session, exits included, at which no purchase is decided on it."""
+    maximum_volume_fraction: LimitFraction | None = None
+    """Largest purchase as a share of the mean volume of the last sessions known at the close."""
+    volume_window_sessions: Count = 20
+    """How many sessions that mean is over."""
+    cooldown_sessions: Count | None = None
+    """Closes without a purchase after a STOP_LOSS sale, that of the sale's session included."""
 
 
 class Stops(_Table):
     """How forced exits work."""
 
-    mode: Literal["close", "intraday"] = "close"
-    """When stops work: checked against each session's close, or as orders inside the bar from the fill on."""
+    mode: Literal["close"] = "close"
+    """When stops are checked: against each session's close."""
     forced_exit_full: bool = False
     """true: a forced exit sells everything; false: it follows the style's sell fraction."""
     sigma_floor_fraction: Fraction = 0.005
     """Smallest daily deviation that widths are scaled by."""
+    stop_anchor: StopAnchorMode = "daily"
+    """What an open position's stop is anchored at, see `tradinggroup.risk.anchor`."""
 
 
 class RiskProfile(_Table):
@@ -108,47 +132,15 @@ def load_profile(path: Path) -> RiskProfile:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise _invalid(where, f"is not TOML: {error}", remedy="Correct that line.") from error
     try:
-        return RiskProfile.model_validate(values)
+        profile = RiskProfile.model_validate(values)
     except ValidationError as error:
-        raise _explain(where, error) from error
+        what, remedy = shape_fault(error, RiskProfile)
+        raise _invalid(where, what, remedy=remedy) from error
+    fault = contradiction(profile)
+    if fault is not None:
+        raise _invalid(where, fault[0], remedy=fault[1])
+    return profile
 
 
 def _invalid(where: str, what: str, *, remedy: str) -> UsageError:
     return UsageError(ErrorCode.RISK_PROFILE_INVALID, f"{where}: {what}", remedy=remedy)
-
-
-def _explain(where: str, error: ValidationError) -> UsageError:
-    """The first fault of the file as one sentence and a remedy."""
-    fault = error.errors(include_url=False)[0]
-    path = tuple(str(part) for part in fault["loc"])
-    key, value = ".".join(path), fault["input"]
-    if fault["type"] == "extra_forbidden":
-        return _invalid(where, f"unknown key {key}", remedy=did_you_mean(path[-1], _keys_beside(path)))
-    if fault["type"] == "missing":
-        return _invalid(where, f"{key} is missing", remedy="Add it; the packaged risk/default.toml has every key.")
-    if path[-1].endswith("_fraction") and _is_number(value):
-        at_least = "above 0 and at most 1" if fault["type"] == "greater_than" else "within 0..1"
-        return _invalid(where, f"{key}={value} must be {at_least}", remedy=_percent_hint(value))
-    return _invalid(where, f"{key}={value!r}: {fault['msg'][:1].lower()}{fault['msg'][1:]}", remedy="Correct the value.")
-
-
-def _keys_beside(path: tuple[str, ...]) -> list[str]:
-    """The keys that the table of `path` knows."""
-    table: type[BaseModel] = RiskProfile
-    for part in path[:-1]:
-        annotation = table.model_fields[part].annotation
-        assert isinstance(annotation, type)
-        assert issubclass(annotation, BaseModel)
-        table = annotation
-    return list(table.model_fields)
-
-
-def _percent_hint(value: float) -> str:
-    """What a person who wrote a percentage probably meant."""
-    if 1 < value <= 100:
-        return f"Did you mean {value / 100:.2f} ({value:g} %)?"
-    return "Fractions run from 0 to 1 (0.50 is 50 %)."
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

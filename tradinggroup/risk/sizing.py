@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from tradinggroup.risk.account import Account
 from tradinggroup.risk.costs import NO_SLIPPAGE, Commission, Slippage
+from tradinggroup.risk.limits import NO_CONDITIONS, PurchaseConditions, purchase_numbers, refusal, rooms_usd, volume_room_shares
 from tradinggroup.risk.profile import Limits, RiskProfile
 from tradinggroup.risk.verdicts import ReasonCode, Status, Verdict
 
@@ -44,6 +45,7 @@ def size_action(
     commission: Commission,
     gap_buffer_fraction: float,
     slippage: Slippage = NO_SLIPPAGE,
+    conditions: PurchaseConditions = NO_CONDITIONS,
 ) -> Sizing:
     """Size an agent's action at the close (spec 6.2).
 
@@ -55,6 +57,7 @@ def size_action(
         commission: paid out of the budget.
         gap_buffer_fraction: share of the budget kept back, since the order fills at an open that is not known yet.
         slippage: what a fill at the close would pay beside it; sized with it, so that it fits the budget.
+        conditions: what the limits of a purchase depend on beside the account (`RiskWatch.conditions`).
     """
     if not isinstance(action, str) or action not in ("buy", "hold", "sell"):
         return _no_order(Status.DENIED, ReasonCode.NO_ANSWER)
@@ -63,7 +66,13 @@ def size_action(
     if action == "sell":
         return _size_sale(account, sell_fraction=profile.rules(style).sell_position_fraction)
     return _size_purchase(
-        account, style, profile=profile, commission=commission, gap_buffer_fraction=gap_buffer_fraction, slippage=slippage
+        account,
+        style,
+        profile=profile,
+        commission=commission,
+        gap_buffer_fraction=gap_buffer_fraction,
+        slippage=slippage,
+        conditions=conditions,
     )
 
 
@@ -104,7 +113,7 @@ def fit_at_open(
         return 0, Verdict(Status.ALLOWED, ReasonCode.HOLD)
     price_usd = slippage.price_usd(shares, open_usd)
     if shares > 0:
-        rooms = _rooms(limits, cash_usd=cash_usd, position_usd=held_shares * open_usd) if limits is not None else []
+        rooms = rooms_usd(limits, cash_usd=cash_usd, position_usd=held_shares * open_usd) if limits is not None else []
         return _fit_purchase(shares, cash_usd=cash_usd, price_usd=price_usd, commission=commission, rooms=rooms)
     return _fit_sale(-shares, cash_usd=cash_usd, held_shares=held_shares, price_usd=price_usd, commission=commission)
 
@@ -127,46 +136,44 @@ def _is_paid_by(cash_usd: float, count: int, price_usd: float, commission: Commi
 
 
 def _size_purchase(
-    account: Account, style: str, *, profile: RiskProfile, commission: Commission, gap_buffer_fraction: float, slippage: Slippage
+    account: Account,
+    style: str,
+    *,
+    profile: RiskProfile,
+    commission: Commission,
+    gap_buffer_fraction: float,
+    slippage: Slippage,
+    conditions: PurchaseConditions,
 ) -> Sizing:
-    kept, price_usd = 1 - gap_buffer_fraction, slippage.price_usd(1, account.close_usd)
     fraction = profile.rules(style).buy_cash_fraction
+    price_usd = slippage.price_usd(1, account.close_usd)
+    kept = 1 - gap_buffer_fraction
     wanted = affordable_shares(fraction * account.cash_usd * kept, price_usd, commission)
     if wanted == 0:
         return _no_order(Status.DENIED, ReasonCode.ZERO_SHARES, numbers={"buy_cash_fraction": fraction})
-    allowed, code = wanted, ReasonCode.ALLOWED
-    for limit_code, room_usd in _rooms(profile.limits, cash_usd=account.cash_usd, position_usd=account.position_usd):
-        room = affordable_shares(room_usd * kept, price_usd, commission)
-        if room < allowed:
-            allowed, code = room, limit_code
-    numbers = _purchase_numbers(account, profile, wanted=wanted, allowed=allowed, code=code)
+    refused = refusal(profile.limits, account=account, conditions=conditions)
+    if refused is not None:
+        return _no_order(Status.DENIED, refused[0], wanted=wanted, numbers=refused[1])
+    rooms = [
+        (code, affordable_shares(room_usd * kept, price_usd, commission))
+        for code, room_usd in rooms_usd(profile.limits, cash_usd=account.cash_usd, position_usd=account.position_usd)
+    ]
+    return _within(rooms, wanted, account=account, limits=profile.limits, conditions=conditions)
+
+
+def _within(
+    rooms: list[tuple[ReasonCode, int]], wanted: int, *, account: Account, limits: Limits, conditions: PurchaseConditions
+) -> Sizing:
+    """A purchase of `wanted` shares, cut to the smallest room; the first of equals gives the code."""
+    volume_room = volume_room_shares(limits, conditions)
+    if volume_room is not None:
+        rooms = [*rooms, (ReasonCode.VOLUME_SHARE, volume_room)]
+    code, allowed = min([(ReasonCode.ALLOWED, wanted), *rooms], key=lambda room: room[1])
+    numbers = purchase_numbers(code, account=account, limits=limits, conditions=conditions, wanted=wanted, allowed=allowed)
     if allowed == 0:
         return _no_order(Status.DENIED, code, wanted=wanted, numbers=numbers)
     status = Status.ALLOWED if code is ReasonCode.ALLOWED else Status.REDUCED
     return Sizing("buy", allowed, wanted, Verdict(status, code, numbers))
-
-
-def _rooms(limits: Limits, *, cash_usd: float, position_usd: float) -> list[tuple[ReasonCode, float]]:
-    """USD that each limit in force leaves for a purchase, its commission counted as invested."""
-    equity_usd, rooms = cash_usd + position_usd, []
-    if limits.maximum_weight_fraction < 1:
-        rooms.append((ReasonCode.POSITION_EXCEEDS_MAX_WEIGHT, limits.maximum_weight_fraction * equity_usd - position_usd))
-    if limits.cash_buffer_fraction > 0:
-        rooms.append((ReasonCode.CASH_BUFFER, cash_usd - limits.cash_buffer_fraction * equity_usd))
-    return rooms
-
-
-def _purchase_numbers(account: Account, profile: RiskProfile, *, wanted: int, allowed: int, code: ReasonCode) -> Mapping[str, Any]:
-    """The numbers behind a purchase's verdict, as fractions of the equity."""
-
-    def weight(count: int) -> float:
-        return (account.shares + count) * account.close_usd / account.equity_usd
-
-    if code is ReasonCode.POSITION_EXCEEDS_MAX_WEIGHT:
-        return {"wanted": weight(wanted), "max": profile.limits.maximum_weight_fraction, "weight": weight(allowed)}
-    if code is ReasonCode.CASH_BUFFER:
-        return {"wanted": weight(wanted), "min_cash": profile.limits.cash_buffer_fraction, "weight": weight(allowed)}
-    return {"weight": weight(allowed)}
 
 
 def _size_sale(account: Account, *, sell_fraction: float) -> Sizing:

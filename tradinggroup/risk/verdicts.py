@@ -27,6 +27,11 @@ class ReasonCode(StrEnum):
     POSITION_GONE = "POSITION_GONE", "fewer shares were held at the open than the sale asked for"
     POSITION_EXCEEDS_MAX_WEIGHT = "POSITION_EXCEEDS_MAX_WEIGHT", "the purchase would pass the profile's maximum weight"
     CASH_BUFFER = "CASH_BUFFER", "the purchase would use cash that the profile keeps back"
+    MAX_DRAWDOWN_HALT = "MAX_DRAWDOWN_HALT", "the account fell to the profile's maximum drawdown: no purchase while the halt lasts"
+    SESSION_LOSS_LIMIT = "SESSION_LOSS_LIMIT", "the account lost the profile's limit or more in this session: no purchase on it"
+    COOL_DOWN = "COOL_DOWN", "too few sessions since a stop-loss sale: no purchase yet"
+    MAX_ORDERS_PER_SESSION = "MAX_ORDERS_PER_SESSION", "as many orders as the profile allows filled in this session: no purchase on it"
+    VOLUME_SHARE = "VOLUME_SHARE", "the purchase would be more than the profile's share of the mean volume"
 
     meaning: str
 
