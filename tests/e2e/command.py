@@ -14,7 +14,8 @@ from typing import Any, Protocol
 import orjson
 
 from tradinggroup.backtest.sink import RowKind
-from tradinggroup.models.recordings import CallRecord, RecordingStore
+from tradinggroup.models.recording_rows import CallRecord
+from tradinggroup.models.recordings import RecordingStore
 
 WAIT_SECONDS = 60.0
 """Longest wait for a child on a busy machine."""

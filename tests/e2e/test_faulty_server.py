@@ -17,7 +17,7 @@ from tests.e2e.command import Result, Run, calls, decisions, header, latest, row
 from tests.e2e.conftest import make_project
 from tests.models.fault_server import FaultServer, Json, Step, error, fault_server
 from tradinggroup.cli.main import run as run_command
-from tradinggroup.models.recordings import CallRecord
+from tradinggroup.models.recording_rows import CallRecord
 
 BAD_TENTHS = 3
 CALLS_BEFORE_DEATH = 60

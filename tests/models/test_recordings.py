@@ -109,7 +109,7 @@ def test_the_first_session_of_an_outage(tmp_path: Path) -> None:
 
 def _rows(path: Path) -> list[Any]:
     connection = sqlite3.connect(path)
-    rows = [sorted(connection.execute(f"SELECT * FROM {table}")) for table in ("meta", "recordings", "attempts", "calls")]
+    rows = [sorted(connection.execute(f"SELECT * FROM {table}")) for table in ("meta", "recordings", "attempts", "calls", "times")]
     connection.close()
     return rows
 
@@ -264,15 +264,76 @@ def test_a_damaged_file_is_not_written_over(tmp_path: Path, damage: Any) -> None
     assert path.read_bytes() == before
 
 
-def test_an_answer_that_was_tampered_with_is_told(tmp_path: Path) -> None:
-    with RecordingStore.open(tmp_path / "r.sqlite") as store:
-        store.put(request(), good(request()))
-    connection = sqlite3.connect(tmp_path / "r.sqlite")
-    connection.execute("""UPDATE recordings SET answer = '{"action": "short"}'""")
+def _changed(path: Path, *statements: str) -> None:
+    connection = sqlite3.connect(path)
+    for statement in statements:
+        connection.execute(statement)
     connection.commit()
     connection.close()
-    with RecordingStore.open(tmp_path / "r.sqlite", readonly=True) as store, pytest.raises(DataError, match="does not fit its schema"):
-        store.get(request())
+
+
+_TAMPERED = {
+    "answer": "UPDATE recordings SET answer = replace(answer, 'hold', 'sell ')",
+    "other schema": """UPDATE recordings SET answer = '{"action": "short"}'""",
+    "raw reply": "UPDATE recordings SET reply = 'raw!'",
+    "failure": "UPDATE recordings SET answer = NULL, failure_kind = 'empty', failure_detail = ''",
+    "tokens": "UPDATE recordings SET prompt_tokens = 1",
+    "model": "UPDATE recordings SET model_returned = 'other'",
+    "thoughts": "UPDATE recordings SET reasoning = ''",
+    "rung": "UPDATE recordings SET rung = 'text'",
+    "request": "UPDATE recordings SET request = replace(request, 'You trade.', 'You gamble.')",
+    "attempt": "UPDATE attempts SET reply = 'other' WHERE number = 1",
+    "attempt gone": "DELETE FROM attempts WHERE number = 1",
+}
+
+
+@pytest.mark.parametrize("how", _TAMPERED)
+def test_a_recording_that_was_tampered_with_is_told(tmp_path: Path, how: str) -> None:
+    """By whoever reads it: a run that asks for it, and a page that lists the calls."""
+    wanted, path = request(), tmp_path / "r.sqlite"
+    with RecordingStore.open(path) as store:
+        store.put(wanted, failed(wanted) if how.startswith("attempt") else good(wanted))
+        store.put_call(wanted)
+        store.put(request("other"), good(request("other")))
+    _changed(path, _TAMPERED[how] + (" AND" if "WHERE" in _TAMPERED[how] else " WHERE") + f" key = '{wanted.key}'")
+    with RecordingStore.open(path, readonly=True) as store:
+        for read in (lambda: store.get(wanted), store.read_calls, lambda: store.read_key(wanted.key)):
+            with pytest.raises(DataError, match=f"recording {wanted.key[7:19]} was changed") as caught:
+                read()
+            assert (caught.value.code, caught.value.exit_code) == (ErrorCode.RECORDING_INVALID, 3)
+        assert store.get(request("other")) is not None
+
+
+_TO_FORMAT_1 = (
+    "ALTER TABLE recordings DROP COLUMN rung", "ALTER TABLE recordings DROP COLUMN reply_hash", "ALTER TABLE attempts DROP COLUMN rung",
+    "DROP TABLE times", "UPDATE meta SET value = '1'",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("readonly", [True, False], ids=["read", "written"])
+def test_a_store_of_the_first_format_is_read_and_written(tmp_path: Path, *, readonly: bool) -> None:
+    path = tmp_path / "r.sqlite"
+    with RecordingStore.open(path) as store:
+        for item, reply in ((request("1"), good(request("1"))), (request("2"), failed(request("2")))):
+            store.put(item, reply)
+            store.put_call(item)
+        store.mark_outage([request("2").key])
+    _changed(path, *_TO_FORMAT_1)
+    before = path.read_bytes()
+    with RecordingStore.open(path, readonly=readonly) as store:
+        assert [call.key for call in store.read_calls()] == sorted([request("1").key, request("2").key])
+        kept = store.get(request("2"))
+        assert kept is not None
+        assert kept.tries == failed(request("2")).tries
+        assert store.get(request("2"), skip_outage=True) is None
+        if not readonly:
+            store.put(request("3"), good(request("3")))
+    assert (path.read_bytes() == before) is readonly
+    if not readonly:
+        with RecordingStore.open(path, readonly=True) as store:
+            assert [store.get(request(text)) is not None for text in "123"] == [True] * 3
+            assert store.rows("SELECT value FROM meta") == [("2",)]
+            assert store.rows("SELECT COUNT(reply_hash) FROM recordings") == [(1,)]
 
 
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:

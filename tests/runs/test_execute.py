@@ -145,10 +145,14 @@ def test_verify_names_the_first_line_that_differs(finished: tuple[Project, RunFo
 
 
 def test_verify_reads_the_recordings_and_nothing_else(finished: tuple[Project, RunFolder], tmp_path: Path) -> None:
-    """An answer that is changed in the store changes the decisions; one that is gone is an error that names the call."""
+    """An answer that is changed in the store is an error, changes the decisions where its hash is gone too; one that is gone is an error."""
     project, run = copy_of(finished, tmp_path)
     with sqlite3.connect(run.recordings) as store:
         store.execute("UPDATE recordings SET answer = json_set(answer, '$.reasoning', 'not what was said') WHERE answer LIKE '%action%'")
+    with pytest.raises(DataError, match=r"RECORDING_INVALID.*was changed: its answer is not the one"):
+        verify_run(project, run)
+    with sqlite3.connect(run.recordings) as store:
+        store.execute("UPDATE recordings SET reply_hash = NULL")
     assert verify_run(project, run).file == "decisions.jsonl"
     with sqlite3.connect(run.recordings) as store:
         store.execute("DELETE FROM recordings WHERE key IN (SELECT key FROM calls WHERE agent = 'forecasting')")

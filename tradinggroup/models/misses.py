@@ -12,7 +12,8 @@ import orjson
 
 from tradinggroup.errors import DataError, ErrorCode
 from tradinggroup.models.port import ModelRequest
-from tradinggroup.models.recordings import CallRecord, RecordingStore
+from tradinggroup.models.recording_rows import CallRecord
+from tradinggroup.models.recordings import RecordingStore
 
 _COMPARED = 8
 """Recordings whose text is compared; they are the ones next in purpose, session and position."""

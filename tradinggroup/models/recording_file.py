@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from pathlib import Path
 
 from tradinggroup.errors import DataError, ErrorCode
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""Version 1 had no rung and no hash of the reply. It is read as it is, and brought to version 2 where it is written."""
+_BUSY_SECONDS = 30
+"""How long one process waits for another's transaction; each takes milliseconds."""
+_SWITCH_WAIT_SECONDS = 0.05
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS recordings (
     key TEXT PRIMARY KEY, request TEXT NOT NULL, reply TEXT NOT NULL, answer TEXT, failure_kind TEXT, failure_detail TEXT,
     prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, attempts INTEGER NOT NULL,
-    model_returned TEXT NOT NULL, reasoning TEXT NOT NULL, live INTEGER NOT NULL, outage INTEGER NOT NULL DEFAULT 0
+    model_returned TEXT NOT NULL, reasoning TEXT NOT NULL, live INTEGER NOT NULL, outage INTEGER NOT NULL DEFAULT 0,
+    rung TEXT NOT NULL DEFAULT '', reply_hash TEXT
 );
 CREATE TABLE IF NOT EXISTS attempts (
     key TEXT NOT NULL, number INTEGER NOT NULL, reply TEXT NOT NULL, failure_kind TEXT, failure_detail TEXT,
-    PRIMARY KEY (key, number)
+    rung TEXT NOT NULL DEFAULT '', PRIMARY KEY (key, number)
 );
 CREATE TABLE IF NOT EXISTS calls (
     session TEXT NOT NULL, symbol TEXT NOT NULL, agent TEXT NOT NULL, purpose TEXT NOT NULL, position INTEGER NOT NULL,
@@ -26,14 +32,30 @@ CREATE TABLE IF NOT EXISTS calls (
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS vectors (
     embedder TEXT NOT NULL, text_key TEXT NOT NULL, vector BLOB NOT NULL, PRIMARY KEY (embedder, text_key)
-) WITHOUT ROWID
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS times (key TEXT PRIMARY KEY, recorded_at TEXT NOT NULL) WITHOUT ROWID
 """
+_FROM_1 = (
+    "ALTER TABLE recordings ADD COLUMN rung TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE recordings ADD COLUMN reply_hash TEXT",
+    "ALTER TABLE attempts ADD COLUMN rung TEXT NOT NULL DEFAULT ''",
+    "UPDATE meta SET value = '2' WHERE name = 'format_version'",
+)
+_READ_1 = (
+    "CREATE TEMP VIEW recordings AS SELECT *, '' AS rung, NULL AS reply_hash FROM main.recordings",
+    "CREATE TEMP VIEW attempts AS SELECT *, '' AS rung FROM main.attempts",
+    "CREATE TEMP TABLE times (key TEXT, recorded_at TEXT)",
+)
+"""A read-only file of version 1 seen as one of version 2: names of the connection's own come before those of the file."""
 
 
-def open_file(path: Path, *, readonly: bool) -> sqlite3.Connection:
-    """A connection to the store at `path`, made where it is missing unless `readonly`. Errors as in `RecordingStore.open`."""
+def open_file(path: Path, *, readonly: bool, durable: bool = False) -> sqlite3.Connection:
+    """A connection to the store at `path`, made where it is missing unless `readonly`. Errors as in `RecordingStore.open`.
+
+    `durable`: what was written is on the disk before the next statement, also where the power fails.
+    """
     try:
-        return _open_readonly(path) if readonly else _open_writable(path)
+        return _open_readonly(path) if readonly else _open_writable(path, durable=durable)
     except sqlite3.OperationalError as error:
         raise (invalid(path, error) if readonly else unwritable(path, error)) from error
     except sqlite3.DatabaseError as error:
@@ -55,8 +77,8 @@ def leave_one_file(connection: sqlite3.Connection) -> None:
 
 
 def invalid(path: Path, reason: object, *, remedy: str = "Restore the file from a copy, or move it away and run again.") -> DataError:
-    """The store is there but can't be read."""
-    return DataError(ErrorCode.RECORDING_INVALID, f"{path} is not a readable store of recordings ({reason})", remedy=remedy)
+    """The store is there but can't be used."""
+    return DataError(ErrorCode.RECORDING_INVALID, f"{path} is not a usable store of recordings ({reason})", remedy=remedy)
 
 
 def unwritable(path: Path, reason: object) -> DataError:
@@ -68,16 +90,20 @@ def unwritable(path: Path, reason: object) -> DataError:
     )
 
 
-def _open_writable(path: Path) -> sqlite3.Connection:
+def _open_writable(path: Path, *, durable: bool) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     try:
         # Looked at before anything is changed: a file that is not ours, or not yet ours, stays as it is.
         if connection.execute("SELECT 1 FROM sqlite_master").fetchone():
-            _check_version(connection, path)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
+            _version_of(connection, path)
+        _switch_to_log(connection)
+        connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         connection.execute("BEGIN IMMEDIATE")
+        # Looked at again: another process may have made or changed the file meanwhile.
+        if connection.execute("SELECT 1 FROM sqlite_master").fetchone() and _version_of(connection, path) == 1:
+            for statement in _FROM_1:
+                connection.execute(statement)
         for statement in _TABLES.split(";"):
             connection.execute(statement)
         connection.execute("INSERT OR IGNORE INTO meta VALUES ('format_version', ?)", (str(FORMAT_VERSION),))
@@ -86,6 +112,23 @@ def _open_writable(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _switch_to_log(connection: sqlite3.Connection) -> None:
+    """Let the file write ahead into a log, so that readers never wait for a writer.
+
+    The switch needs the file alone, and SQLite says `locked` at once where another process has it: so it is tried until then.
+    """
+    for _ in range(int(_BUSY_SECONDS / _SWITCH_WAIT_SECONDS)):
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):
+                raise
+            time.sleep(_SWITCH_WAIT_SECONDS)
+        else:
+            return
+    connection.execute("PRAGMA journal_mode = WAL")
 
 
 def _open_readonly(path: Path) -> sqlite3.Connection:
@@ -103,19 +146,25 @@ def _open_readonly(path: Path) -> sqlite3.Connection:
 
 
 def _connect_readonly(path: Path, option: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(f"{path.resolve().as_uri()}?{option}", timeout=30, uri=True, isolation_level=None, check_same_thread=False)
+    address = f"{path.resolve().as_uri()}?{option}"
+    connection = sqlite3.connect(address, timeout=_BUSY_SECONDS, uri=True, isolation_level=None, check_same_thread=False)
     try:
-        _check_version(connection, path)
+        if _version_of(connection, path) == 1:
+            connection.execute("PRAGMA temp_store = MEMORY")
+            for statement in _READ_1:
+                connection.execute(statement)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _check_version(connection: sqlite3.Connection, path: Path) -> None:
+def _version_of(connection: sqlite3.Connection, path: Path) -> int:
+    """The format of the file. Raises DataError RECORDING_INVALID for what is no store or newer than this program."""
     known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone()
     row = connection.execute("SELECT value FROM meta WHERE name = 'format_version'").fetchone() if known else None
     if row is None or not str(row[0]).isdigit():
         raise invalid(path, "it has no format version")
     if int(row[0]) > FORMAT_VERSION:
         raise invalid(path, f"format {row[0]} is newer than {FORMAT_VERSION}", remedy="Update tradinggroup.")
+    return int(row[0])

@@ -1,100 +1,94 @@
 """The store of recordings: every answer of a model, found again by the content of its request.
 
 One SQLite file. A run has its own (every call that it used, failures and all attempts included); a project has one that its
-runs share. Rows depend on what was asked and answered, never on when, by whom or in which order, so two identical runs
-hold the same rows. Nothing in it is a time or a key of a provider.
+runs share. Rows of a run depend on what was asked and answered, never on when, by whom or in which order, so two identical
+runs hold the same rows. Nothing in it is a key of a provider.
 
-    recordings   key → request, raw reply, answer or failure, tokens, the model that the server named
+    recordings   key → request, raw reply, answer or failure, tokens, the model that the server named, a hash of the reply
     attempts     key, number → raw text and failure of each attempt, where there was more than one or the only one failed
     calls        session, symbol, agent, purpose, position → key: which decision asked what
     vectors      embedder, hash of a text → its vector, of embedders whose vectors can't be computed again to the bit
+    times        key → when it was recorded; in the shared store only
 """
 
 from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
-import orjson
-from pydantic import ValidationError
-
+from tradinggroup.clock import iso_utc, utc_now
 from tradinggroup.errors import DataError
-from tradinggroup.models.port import Attempt, Failure, FailureKind, Message, ModelReply, ModelRequest, Usage
+from tradinggroup.models.port import Attempt, ModelReply, ModelRequest
 from tradinggroup.models.recording_file import invalid, leave_one_file, open_file, unwritable
+from tradinggroup.models.recording_rows import (
+    ATTEMPT_COLUMNS,
+    COLUMNS,
+    CallRecord,
+    ChangedError,
+    Row,
+    attempt_of,
+    attempt_rows,
+    call_of,
+    check_row,
+    reply_of,
+    row_has_attempts,
+    row_of,
+)
 
 FLUSH_SECONDS = 1.0
 """What was put is in the file at latest this long afterwards: the most that a killed run loses."""
 FLUSH_ROWS = 512
 """So many pending rows are written at once without waiting for the time."""
 
-_COLUMNS = (
-    "request, reply, answer, failure_kind, failure_detail, prompt_tokens, completion_tokens, attempts, model_returned, reasoning, live"
-)
-_GET = f"SELECT key, {_COLUMNS} FROM recordings WHERE key = ?"
-_CALLS = f"SELECT key, {_COLUMNS}, session, symbol, agent, purpose, position FROM calls JOIN recordings USING (key)"
+_COLUMNS = ", ".join(COLUMNS)
+_GET = f"SELECT {_COLUMNS} FROM recordings WHERE key = ?"
+_CALLS = f"SELECT {_COLUMNS}, session, symbol, agent, purpose, position FROM calls JOIN recordings USING (key)"
 _ORDER = " ORDER BY session, symbol, agent, purpose, position, key"
-
-_Row = tuple[Any, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class CallRecord:
-    """One call of a run, as it was asked and answered."""
-
-    session: str
-    symbol: str
-    agent: str
-    purpose: str
-    position: int
-    key: str
-    recorded: bool
-    """Whether the run took the answer from the shared store; else it asked the model itself."""
-    request: dict[str, Any]
-    """The content of the request: `model`, `messages`, `schema`, `schema_hash`, `parameters`, `seed_index`."""
-    text: str
-    answer: dict[str, Any] | None
-    failure: Failure | None
-    usage: Usage
-    attempts: int
-    model_returned: str
-    reasoning: str
-
-    @property
-    def messages(self) -> tuple[Message, ...]:
-        """The prompt."""
-        return tuple(Message(role, content) for role, content in self.request["messages"])
+_ATTEMPTS = f"SELECT {', '.join(ATTEMPT_COLUMNS)} FROM attempts WHERE key = ? ORDER BY number"
+_INSERT = {
+    "recordings": f"INTO recordings ({_COLUMNS}) VALUES ({', '.join('?' * len(COLUMNS))})",
+    "attempts": f"INTO attempts ({', '.join(ATTEMPT_COLUMNS)}) VALUES ({', '.join('?' * len(ATTEMPT_COLUMNS))})",
+    "calls": "INTO calls VALUES (?,?,?,?,?,?)",
+    "vectors": "INTO vectors VALUES (?,?,?)",
+    "times": "INTO times VALUES (?,?)",
+}
 
 
 class RecordingStore:
     """One file of recordings. Safe to use from several threads; several processes may share a file."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, *, readonly: bool) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path, *, readonly: bool, shared: bool = False) -> None:
         """Use `open`."""
         self.path = path
         self.readonly = readonly
+        self._shared = shared
         self._connection = connection
         self._lock = threading.RLock()
-        self._recordings: dict[str, _Row] = {}
-        self._attempts: dict[str, list[_Row]] = {}
-        self._calls: dict[_Row, None] = {}
+        self._recordings: dict[str, Row] = {}
+        self._attempts: dict[str, list[Row]] = {}
+        self._calls: dict[Row, None] = {}
         self._vectors: dict[tuple[str, str], bytes] = {}
         self._timer: threading.Timer | None = None
         self._write_error: DataError | None = None
         self._closed = False
 
     @classmethod
-    def open(cls, path: Path, *, readonly: bool = False) -> RecordingStore:
+    def open(cls, path: Path, *, readonly: bool = False, shared: bool = False, durable: bool = False) -> RecordingStore:
         """Open the store at `path`; make it where it is missing, unless `readonly`.
 
-        `readonly` works on a read-only file in a read-only folder. Raises DataError RECORDING_INVALID for a missing (when
-        `readonly`), damaged or newer file, RUN_UNWRITABLE where it can't be written.
+        Args:
+            path: the file.
+            readonly: never write; works on a read-only file in a read-only folder.
+            shared: a project's store, which other processes may have open: the time of each recording is kept too.
+            durable: what `flush` wrote stands also where the power fails a moment later.
+
+        Raises DataError RECORDING_INVALID for a missing (when `readonly`), damaged or newer file, RUN_UNWRITABLE where it
+        can't be written.
         """
-        return cls(open_file(path, readonly=readonly), path, readonly=readonly)
+        return cls(open_file(path, readonly=readonly, durable=durable), path, readonly=readonly, shared=shared)
 
     def __enter__(self) -> RecordingStore:
         return self
@@ -114,22 +108,22 @@ class RecordingStore:
                 row = self._select(_GET + " AND outage = 0" if skip_outage else _GET, request.key)
             if row is None or (answers_only and row[3] is None):
                 return None
-            return self._reply(request, row)
+            attempts = self._checked_attempts(row)
+            try:
+                return reply_of(request, row, attempts)
+            except ChangedError as error:
+                raise self._changed_row(row[0], error) from error
 
     def put(self, request: ModelRequest, reply: ModelReply, *, live: bool = True) -> None:
         """Keep a reply. `live` is false where it came from another store. Raises DataError where writing has failed."""
-        row = (
-            request.key, request.content.decode(), reply.text, None if reply.answer is None else reply.answer.model_dump_json(),
-            *_failure_columns(reply.failure), reply.usage.prompt_tokens, reply.usage.completion_tokens, reply.attempts,
-            reply.model_returned, reply.reasoning, int(live),
-        )  # fmt: skip
+        row, attempts = row_of(request, reply, live=live), attempt_rows(request.key, reply)
         with self._lock:
             self._check_writable()
             self._recordings[request.key] = row
-            if reply.tries:
-                self._attempts[request.key] = [
-                    (request.key, number, attempt.text, *_failure_columns(attempt.failure)) for number, attempt in enumerate(reply.tries, 1)
-                ]
+            if attempts:
+                self._attempts[request.key] = attempts
+            else:
+                self._attempts.pop(request.key, None)
             self._changed()
 
     def put_call(self, request: ModelRequest) -> None:
@@ -178,28 +172,60 @@ class RecordingStore:
     def read_calls(
         self, *, session: str | None = None, symbol: str | None = None, agent: str | None = None, purpose: str | None = None
     ) -> list[CallRecord]:
-        """The calls that match, ordered by session, symbol, agent, purpose and position."""
+        """The calls that match, ordered by session, symbol, agent, purpose and position.
+
+        Raises DataError RECORDING_INVALID for a damaged file and for a recording that was changed.
+        """
         wanted = {"session": session, "symbol": symbol, "agent": agent, "purpose": purpose}
         given = {name: value for name, value in wanted.items() if value is not None}
         where = " WHERE " + " AND ".join(f"{name} = :{name}" for name in given) if given else ""
         with self._lock:
-            self.flush()
-            try:
-                rows = self._connection.execute(_CALLS + where + _ORDER, given).fetchall()
-            except sqlite3.DatabaseError as error:
-                raise invalid(self.path, error) from error
-        return [_call_record(row) for row in rows]
+            rows = self.rows(_CALLS + where + _ORDER, given)
+            for row in rows:
+                self._checked_attempts(row)
+        return [call_of(row) for row in rows]
+
+    def read_key(self, key: str) -> CallRecord | None:
+        """What was asked and answered under `key`, as the first call of it; None where nobody asked it. Raises as `read_calls`."""
+        with self._lock:
+            rows = self.rows(f"{_CALLS} WHERE key = :key{_ORDER} LIMIT 1", {"key": key})
+            for row in rows:
+                self._checked_attempts(row)
+        return call_of(rows[0]) if rows else None
 
     def read_attempts(self, key: str) -> tuple[Attempt, ...]:
         """Every attempt of a recording, where there was more than one or the only one failed; else nothing."""
         with self._lock:
-            rows = self._attempts.get(key)
-            if rows is None:
-                try:
-                    rows = self._connection.execute("SELECT * FROM attempts WHERE key = ? ORDER BY number", (key,)).fetchall()
-                except sqlite3.DatabaseError as error:
-                    raise invalid(self.path, error) from error
-        return tuple(Attempt(row[2], _failure(row[3], row[4])) for row in rows)
+            return tuple(attempt_of(row) for row in self._attempt_rows(key))
+
+    def rows(self, sql: str, values: Mapping[str, object] | Sequence[object] = ()) -> list[Row]:
+        """The rows of a query over the tables above, with everything pending written. Raises DataError RECORDING_INVALID."""
+        with self._lock:
+            self.flush()
+            try:
+                return self._connection.execute(sql, values).fetchall()
+            except sqlite3.DatabaseError as error:
+                raise invalid(self.path, error) from error
+
+    def add_rows(self, rows_by_table: Mapping[str, Iterable[Row]]) -> None:
+        """Add rows of another store in one transaction; one that is there already stays. Raises DataError where it can't be written."""
+        with self._lock:
+            self._check_writable()
+            self.flush()
+            with self._transaction():
+                for table, rows in rows_by_table.items():
+                    self._connection.executemany(f"INSERT OR IGNORE {_INSERT[table]}", list(rows))
+
+    def remove(self, keys: Sequence[str]) -> None:
+        """Take recordings away, with all that belongs to them, and give the room back. Raises DataError where it can't be written."""
+        with self._lock:
+            self._check_writable()
+            self.flush()
+            with self._transaction():
+                for table in ("recordings", "attempts", "calls", "times"):
+                    self._connection.executemany(f"DELETE FROM {table} WHERE key = ?", [(key,) for key in keys])
+            with suppress(sqlite3.OperationalError):  # another process is at work: the room is used again later
+                self._connection.execute("VACUUM")
 
     def flush(self) -> None:
         """Write what is pending, as one transaction. Raises DataError RUN_UNWRITABLE on a full or read-only disk."""
@@ -226,7 +252,8 @@ class RecordingStore:
             try:
                 if not self.readonly:
                     self.flush()
-                    leave_one_file(self._connection)
+                    if not self._shared:
+                        leave_one_file(self._connection)
             finally:
                 self._connection.close()
 
@@ -234,32 +261,44 @@ class RecordingStore:
         """Runs of the first version have no such table; read-only, it can't be made."""
         return not self.readonly or self._select("SELECT 1 FROM sqlite_master WHERE name = ?", "vectors") is not None
 
-    def _select(self, sql: str, *values: str) -> _Row | None:
+    def _select(self, sql: str, *values: str) -> Row | None:
         try:
-            row: _Row | None = self._connection.execute(sql, values).fetchone()
+            row: Row | None = self._connection.execute(sql, values).fetchone()
         except sqlite3.DatabaseError as error:
             raise invalid(self.path, error) from error
         return row
 
-    def _reply(self, request: ModelRequest, row: _Row) -> ModelReply:
+    def _attempt_rows(self, key: str) -> list[Row]:
+        if key in self._recordings:
+            return self._attempts.get(key, [])
         try:
-            answer = None if row[3] is None else request.schema.model_validate_json(row[3])
-        except ValidationError as error:
-            raise invalid(self.path, f"the answer of {request.key[:19]} does not fit its schema") from error
-        failure = _failure(row[4], row[5])
-        return ModelReply(
-            key=row[0], answer=answer, failure=failure, text=row[2], usage=Usage(row[6], row[7]), attempts=row[8],
-            recorded=True, model_returned=row[9], reasoning=row[10],
-            tries=self.read_attempts(request.key) if failure is not None or row[8] > 1 else (),
-        )  # fmt: skip
+            return self._connection.execute(_ATTEMPTS, (key,)).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise invalid(self.path, error) from error
+
+    def _checked_attempts(self, row: Row) -> list[Row]:
+        """The attempts of a recording, where they are kept. Raises DataError RECORDING_INVALID for one that was changed."""
+        attempts = self._attempt_rows(row[0]) if row_has_attempts(row) else []
+        try:
+            check_row(row, attempts)
+        except ChangedError as error:
+            raise self._changed_row(row[0], error) from error
+        return attempts
+
+    def _changed_row(self, key: str, error: ChangedError) -> DataError:
+        reason = f"recording {key.removeprefix('sha256:')[:12]} was changed: {error}"
+        return invalid(self.path, reason, remedy="Restore the file from a copy, or run again.")
 
     def _write_pending(self) -> None:
         execute = self._connection.executemany
         execute("DELETE FROM attempts WHERE key = ?", [(key,) for key in self._recordings])
-        execute("INSERT OR REPLACE INTO recordings VALUES (?,?,?,?,?,?,?,?,?,?,?,?,0)", list(self._recordings.values()))
-        execute("INSERT INTO attempts VALUES (?,?,?,?,?)", [row for rows in self._attempts.values() for row in rows])
-        execute("INSERT OR IGNORE INTO calls VALUES (?,?,?,?,?,?)", list(self._calls))
-        execute("INSERT OR IGNORE INTO vectors VALUES (?,?,?)", [(*name, vector) for name, vector in self._vectors.items()])
+        execute(f"INSERT OR REPLACE {_INSERT['recordings']}", list(self._recordings.values()))
+        execute(f"INSERT {_INSERT['attempts']}", [row for rows in self._attempts.values() for row in rows])
+        execute(f"INSERT OR IGNORE {_INSERT['calls']}", list(self._calls))
+        execute(f"INSERT OR IGNORE {_INSERT['vectors']}", [(*name, vector) for name, vector in self._vectors.items()])
+        if self._shared:
+            now = iso_utc(utc_now())
+            execute(f"INSERT OR REPLACE {_INSERT['times']}", [(key, now) for key in self._recordings])
 
     def _changed(self) -> None:
         if len(self._recordings) + len(self._calls) + len(self._vectors) >= FLUSH_ROWS:
@@ -300,19 +339,3 @@ class RecordingStore:
             known = isinstance(error, sqlite3.OperationalError)
             self._write_error = unwritable(self.path, error) if known else invalid(self.path, error)
             raise self._write_error from error
-
-
-def _failure(kind: str | None, detail: str | None) -> Failure | None:
-    return None if kind is None else Failure(FailureKind(kind), detail or "")
-
-
-def _failure_columns(failure: Failure | None) -> tuple[str | None, str | None]:
-    return (None, None) if failure is None else (str(failure.kind), failure.detail)
-
-
-def _call_record(row: _Row) -> CallRecord:
-    return CallRecord(
-        session=row[12], symbol=row[13], agent=row[14], purpose=row[15], position=row[16], key=row[0], recorded=not row[11],
-        request=orjson.loads(row[1]), text=row[2], answer=None if row[3] is None else orjson.loads(row[3]),
-        failure=_failure(row[4], row[5]), usage=Usage(row[6], row[7]), attempts=row[8], model_returned=row[9], reasoning=row[10],
-    )  # fmt: skip

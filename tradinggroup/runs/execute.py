@@ -122,8 +122,9 @@ def _execute(
     with contextlib.ExitStack() as opened:
         opened.callback(writer.close)
         writer.write_header(header)
-        run_store = opened.enter_context(RecordingStore.open(writer.folder / RECORDINGS))
-        shared = opened.enter_context(RecordingStore.open(project.shared_recordings)) if _asks_server(inputs) else None
+        # What `rules` said can be computed again; what a server said was paid for.
+        run_store = opened.enter_context(RecordingStore.open(writer.folder / RECORDINGS, durable=_asks_server(inputs)))
+        shared = opened.enter_context(RecordingStore.open(project.shared_recordings, shared=True)) if _asks_server(inputs) else None
         if calls == "replay":
             opened.enter_context(refuse_network())
         run = Execution(

@@ -15,7 +15,7 @@ from tradinggroup.runs.text_explain import text_explain
 from tradinggroup.runs.text_reflections import reflection_rows, text_reflections
 
 if TYPE_CHECKING:
-    from tradinggroup.models.recordings import CallRecord
+    from tradinggroup.models.recording_rows import CallRecord
 
 Item = TypeVar("Item")
 CALLS_SHOWN = 5

@@ -143,7 +143,7 @@ def _ask_all(
     project: Project, experiment: Experiment, requests: Sequence[ModelRequest], names: Sequence[str], calls: CallsMode
 ) -> tuple[list[ModelReply], CallStatistics]:
     """Every reply, in the order of the requests. Local models are computed and, as in a run, not shared."""
-    shared = None if all(is_local(name) for name in names) else RecordingStore.open(project.shared_recordings)
+    shared = None if all(is_local(name) for name in names) else RecordingStore.open(project.shared_recordings, shared=True)
     with tempfile.TemporaryDirectory(prefix="tradinggroup-try-") as folder, LoopThread() as loop:
         own = RecordingStore.open(Path(folder) / "recordings.sqlite")
         gateway = Gateway(
