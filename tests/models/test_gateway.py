@@ -12,7 +12,7 @@ import pytest
 from tests.doubles import FunctionModel
 from tests.models.support import request, settings
 from tradinggroup.errors import DataError, ErrorCode, ProviderError, UsageError
-from tradinggroup.models.answers import Answer, Decision
+from tradinggroup.models.answers import Answer, Decision, NewsScore
 from tradinggroup.models.gateway import CallsMode, Gateway
 from tradinggroup.models.loop import LoopThread
 from tradinggroup.models.port import ChatModel, Failure, FailureKind, ModelReply, ModelRequest
@@ -245,8 +245,12 @@ MISSES = {
     "card": ({"text": PROMPT.replace("line 13", "line thirteen")}, 'user message line 14 ("line thirteen" instead of "line 13")'),
     "text added at the end": ({"text": PROMPT + "\nmore"}, 'user message line 21 ("more" instead of "")'),
     "model": ({"model": "openai:n"}, "model (openai:n instead of openai:m)"),
-    "parameters": ({"parameters": {"temperature": 0.7}}, "parameters ({'temperature': 0.7} instead of {'max_tokens'"),
-    "seed": ({"seed_index": 2}, "seed_index (2 instead of 0)"),
+    "parameters": (
+        {"parameters": {"temperature": 0.7}},
+        "parameter max_tokens (none instead of 100), parameter temperature (0.7 instead of 0.0). ",
+    ),
+    "seed": ({"seed_index": 2}, "seed_index (2 instead of 0). "),
+    "schema": ({"schema": NewsScore}, "schema (NewsScore instead of Decision). "),
 }
 
 
