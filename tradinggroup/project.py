@@ -78,6 +78,11 @@ class Project:
         return self.root / "backtests" / "recordings.sqlite"
 
     @property
+    def probes_file(self) -> Path:
+        """What was found out about model servers (JSON); derived data that the next run finds out again."""
+        return self.root / "backtests" / "probes.json"
+
+    @property
     def lessons_folder(self) -> Path:
         """Chroma stores of lessons, one folder a run; derived data that can be rebuilt from the runs."""
         return self.root / "backtests" / "lessons"

@@ -230,6 +230,9 @@ class ModelSettings(Section):
     retry_wait_seconds: NonNegative = Field(0.5, description="wait before the first retry; doubled for each further one (ours)")
     maximum_concurrent: PositiveInt = Field(64, description="requests in flight at once (ours)")
     provider_failures_in_a_row: PositiveInt = Field(20, description="server faults in a row, after retries, that end the run (ours)")
+    structured_output: Literal["auto", "json_schema", "tool_call", "json_object", "text"] = Field(
+        "auto", description="how answers are asked for: a rung of the ladder, or auto, the best one that a probe finds (ours)"
+    )
     max_error_fraction: Fraction = Field(0.05, description="share of failed calls above which the run is invalid (ours)")
 
 

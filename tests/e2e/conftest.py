@@ -20,6 +20,7 @@ model = "openai:m"
 baselines = ["buy_and_hold"]
 [models]
 retry_wait_seconds = 0.01
+structured_output = "json_schema"
 """
 
 

@@ -74,7 +74,7 @@ def test_holds_of_faults_are_told_apart_from_the_model_s(server: FaultServer, pr
         if failure is None:
             assert line["hold_kind"] in {None, "model", "risk"}
             continue
-        from_server = failure["kind"] in {"http_status", "bad_response", "connection", "timeout"}
+        from_server = failure["kind"] in {"http_status", "bad_response", "html", "connection", "timeout"}
         assert line["hold_kind"] == ("provider" if from_server else "unreadable")
         assert line["sizing"]["shares"] == 0
     assert holds == {kind: Counter(line["hold_kind"] for line in lines)[kind] for kind in holds}

@@ -44,6 +44,12 @@ def completion_body(content: Any, *, finish_reason: str = "stop", **message: Any
     }  # fmt: skip
 
 
+def tool_call(name: str, arguments: Any, *, finish_reason: str = "tool_calls", content: str | None = None) -> Step:
+    """A completion that calls the tool `name`; `arguments` as text, as the protocol wants it, or anything else."""
+    call = {"id": "call-1", "type": "function", "function": {"name": name, "arguments": arguments}}
+    return completion(content, finish_reason=finish_reason, tool_calls=[call])
+
+
 def token_completion(token: str, alternatives: dict[str, float]) -> Step:
     """A completion cut off after one token, with the probabilities of its `alternatives`."""
     found = [{"token": word, "logprob": math.log(probability), "bytes": None} for word, probability in alternatives.items()]

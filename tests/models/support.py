@@ -12,8 +12,9 @@ from tradinggroup.settings import ModelSettings
 
 
 def settings(**changes: Any) -> ModelSettings:
-    """Settings without waits and with short limits."""
-    return ModelSettings(**{"retry_wait_seconds": 0.0, "timeout_seconds": 5.0, "maximum_retries": 2, **changes})
+    """Settings without waits, with short limits and without a probe."""
+    fixed = {"retry_wait_seconds": 0.0, "timeout_seconds": 5.0, "maximum_retries": 2, "structured_output": "json_schema"}
+    return ModelSettings(**{**fixed, **changes})
 
 
 def request(text: str = "What now?", *, schema: type[Answer] = Decision, model: str = "openai:m", **context: Any) -> ModelRequest:

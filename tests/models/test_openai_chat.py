@@ -17,9 +17,10 @@ from tests.models.support import ask, request, settings
 from tradinggroup.errors import ErrorCode, ProviderError, UsageError
 from tradinggroup.models.answers import Answer, Decision, Forecast, Schemas
 from tradinggroup.models.loop import LoopThread
-from tradinggroup.models.openai_chat import DEFAULT_MAX_TOKENS, OpenAIChat
+from tradinggroup.models.openai_chat import OpenAIChat
 from tradinggroup.models.port import Failure, FailureKind
 from tradinggroup.models.server import Fault, ModelServer
+from tradinggroup.models.turn import DEFAULT_MAX_TOKENS
 
 HTML = Step(body=b"<html><body>502 Bad Gateway</body></html>", headers={"content-type": "text/html"})
 GOOD_DECISION = Decision(action="buy", confidence=0.75, reasoning="momentum")
@@ -59,7 +60,7 @@ FAILED = {
     "redirect": ([Step(status=307, headers={"location": "http://127.0.0.1:1/v1"})], FailureKind.HTTP_STATUS, 1, "HTTP 307"),
     "a pause too long to obey": ([error(429, retry_after="3600")], FailureKind.HTTP_STATUS, 1, "HTTP 429"),
     "always dropped": ([Step(drop=True)] * 9, FailureKind.CONNECTION, 3, "the connection broke"),
-    "HTML with 200": ([HTML], FailureKind.BAD_RESPONSE, 1, "<html>"),
+    "HTML with 200": ([HTML], FailureKind.HTML, 1, "<html>"),
     "JSON of the reply cut off": ([Step(body=b'{"choices": [')], FailureKind.BAD_RESPONSE, 1, "no chat completion"),
     "an error object with 200": ([Step(body=b'{"error": {"message": "no credits"}}')], FailureKind.BAD_RESPONSE, 1, "no credits"),
     "no choices": ([Step(body=b'{"choices": []}')], FailureKind.BAD_RESPONSE, 1, "no chat completion"),
@@ -68,9 +69,9 @@ FAILED = {
     "bytes that are no text": ([Step(body=b"\xff\xfe\x00")], FailureKind.BAD_RESPONSE, 1, "no chat completion"),
     "content of the wrong type": ([completion([{"text": "x"}])], FailureKind.BAD_RESPONSE, 1, "not text"),
     "deeply nested": ([Step(body=b"[" * 200_000)], FailureKind.BAD_RESPONSE, 1, "no chat completion"),
-    "None content twice": ([completion(None)] * 2, FailureKind.EMPTY, 2, "empty"),
+    "None content twice": ([completion(None)] * 2, FailureKind.NO_CONTENT, 2, "null"),
     "empty content twice": ([completion("")] * 2, FailureKind.EMPTY, 2, "empty"),
-    "a tool call instead": ([completion(None, tool_calls=[{}])] * 2, FailureKind.EMPTY, 2, "tool call"),
+    "a tool call instead": ([completion(None, tool_calls=[{}])] * 2, FailureKind.TOOL_CALL, 2, "tool call"),
     "only thoughts": ([completion("<think>hm</think>")] * 2, FailureKind.EMPTY, 2, "nothing follows"),
     "thoughts without an end": ([completion("<think>hm")] * 2, FailureKind.EMPTY, 2, "nothing follows"),
     "refusal": ([completion(None, refusal="I can't trade.")], FailureKind.REFUSAL, 1, "I can't trade."),
@@ -78,15 +79,18 @@ FAILED = {
     "content filter": ([completion("", finish_reason="content_filter")], FailureKind.CONTENT_FILTER, 1, "filter"),
     "no JSON twice": ([completion("buy!")] * 2, FailureKind.NOT_JSON, 2, "not valid JSON"),
     "truncated JSON twice": ([completion(GOOD[:-5])] * 2, FailureKind.NOT_JSON, 2, "not valid JSON"),
-    "NaN": ([completion(GOOD.replace("0.75", "NaN"))] * 2, FailureKind.NOT_JSON, 2, "not valid JSON"),
-    "Infinity": ([completion(GOOD.replace("0.75", "Infinity"))] * 2, FailureKind.NOT_JSON, 2, "not valid JSON"),
-    "a number too large": ([completion(GOOD.replace("0.75", "1e999"))] * 2, FailureKind.NOT_JSON, 2, "not valid JSON"),
+    "NaN": ([completion(GOOD.replace("0.75", "NaN"))] * 2, FailureKind.NOT_A_NUMBER, 2, "not valid JSON"),
+    "Infinity": ([completion(GOOD.replace("0.75", "Infinity"))] * 2, FailureKind.INFINITE, 2, "not valid JSON"),
+    "a number too large": ([completion(GOOD.replace("0.75", "1e999"))] * 2, FailureKind.INFINITE, 2, "not valid JSON"),
     "half a character": ([completion(GOOD.replace("momentum", "\\ud800"))] * 2, FailureKind.NOT_JSON, 2, "not valid JSON"),
     "a list": ([completion("[1]")] * 2, FailureKind.SCHEMA, 2, "Input should be"),
-    "wrong enum": ([completion(GOOD.replace("buy", "short"))] * 2, FailureKind.SCHEMA, 2, "action: Input should be 'buy'"),
+    "wrong enum": ([completion(GOOD.replace("buy", "short"))] * 2, FailureKind.WRONG_ENUM, 2, "action: Input should be 'buy'"),
     "out of range": ([completion(GOOD.replace("0.75", "7.5"))] * 2, FailureKind.SCHEMA, 2, "confidence: Input should be less"),
     "text for a number": ([completion(GOOD.replace("0.75", '"0.75"'))] * 2, FailureKind.SCHEMA, 2, "confidence"),
     "true for a number": ([completion(GOOD.replace("0.75", "true"))] * 2, FailureKind.SCHEMA, 2, "confidence"),
+    "an offered word in another script": ([completion(GOOD.replace("buy", "买入"))] * 2, FailureKind.WRONG_LANGUAGE, 2, "not '买入'"),
+    "the schema itself": ([completion(Decision.model_json_schema().__repr__().replace("'", '"'))] * 2, FailureKind.SCHEMA_ECHO, 2, "schema"),
+    "too long": ([completion(GOOD[:-2] + "x" * 100_000 + GOOD[-2:])], FailureKind.TOO_LONG, 1, "characters"),
     "a field missing": ([completion('{"action": "buy"}')] * 2, FailureKind.SCHEMA, 2, "confidence: Field required"),
     "the schema ignored": ([completion("Sure! Here it is: buy.")] * 2, FailureKind.NOT_JSON, 2, "not valid JSON"),
     "repair meets a dead server": ([completion("no"), *[error(502)] * 9], FailureKind.HTTP_STATUS, 4, "HTTP 502"),
@@ -110,7 +114,8 @@ def test_each_fault_has_its_failure(
 
 
 def test_every_kind_of_failure_is_met() -> None:
-    assert {kind for _, kind, _, _ in FAILED.values()} | {FailureKind.TIMEOUT} == set(FailureKind)
+    elsewhere = {FailureKind.TIMEOUT, FailureKind.WEB_SEARCH}
+    assert {kind for _, kind, _, _ in FAILED.values()} | elsewhere == set(FailureKind)
 
 
 def test_a_slow_answer_is_a_timeout(server: FaultServer, loop: LoopThread) -> None:

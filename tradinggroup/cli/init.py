@@ -30,7 +30,8 @@ CONTENT = (
 WRITTEN: dict[str, str] = {
     MARKER: "# Marks this folder as a tradinggroup project.\n",
     ".gitignore": (
-        "/data/*\n!/data/README.md\n!/data/demo/\n/backtests/runs/\n/backtests/recordings.sqlite*\n/backtests/lessons/\n/backtests/chunks/\n"
+        "/data/*\n!/data/README.md\n!/data/demo/\n/backtests/runs/\n/backtests/recordings.sqlite*\n/backtests/probes.json\n"
+        "/backtests/lessons/\n/backtests/chunks/\n"
     ),
 }
 NEXT = "tradinggroup backtest backtests/demo.toml"

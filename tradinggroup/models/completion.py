@@ -7,9 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from tradinggroup.models.lookahead import cited_pages
 from tradinggroup.models.port import Failure, FailureKind, Usage
+from tradinggroup.models.structured import split_thinking
+from tradinggroup.models.tool_calls import read_tool_call
 
 _DETAIL_CHARACTERS = 200
+_KEPT_CHARACTERS = 100_000
+"""Longest part that is kept of a body that is no completion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +39,12 @@ class Completion:
         )
 
 
-def read_completion(raw: str) -> Completion:
+def read_completion(raw: str, *, tool: str | None = None) -> Completion:
     """The completion in the body of a reply with status 200; never raises.
 
-    `BAD_RESPONSE` where it is no completion (HTML, cut-off JSON, an error object), else `REFUSAL`, `CONTENT_FILTER`,
-    `CUT_OFF` and `EMPTY` by what the server says about it.
+    Its text is the message's content or, where the call of a `tool` was asked for, the arguments of that call.
+    `HTML` or `BAD_RESPONSE` (cut-off JSON, an error object) where it is no completion, else `REFUSAL`, `CONTENT_FILTER`,
+    `CUT_OFF`, `NO_CONTENT`, `EMPTY` and `TOOL_CALL` by what the server says about it.
     """
     try:
         body = json.loads(raw)
@@ -46,15 +52,18 @@ def read_completion(raw: str) -> Completion:
         message = choice["message"]
         content = message.get("content")
     except (ValueError, RecursionError, KeyError, IndexError, TypeError, AttributeError):
-        return Completion(raw, Failure(FailureKind.BAD_RESPONSE, f"no chat completion: {error_message(raw)}"))
+        return _no_completion(raw, f"no chat completion: {error_message(raw)}")
+    if choice.get("error"):
+        return _no_completion(raw, f"no chat completion: {error_message(json.dumps(choice))}")
     if not (content is None or isinstance(content, str)):
-        return Completion(raw, Failure(FailureKind.BAD_RESPONSE, "the content of the message is not text"))
+        return _no_completion(raw, "the content of the message is not text")
+    text, unusable = _content(message) if tool is None else read_tool_call(message, tool)
     return Completion(
-        text=content or "",
-        failure=_told_failure(choice, message, content),
+        text=text,
+        failure=_web_search(body, message) or _told_failure(choice, message) or unusable,
         usage=_usage(body.get("usage")),
         model_returned=_model_returned(body),
-        reasoning=_text(message.get("reasoning_content")),
+        reasoning=_text(message.get("reasoning_content")) or _text(message.get("reasoning")) or split_thinking(text)[1],
         first_tokens=_first_tokens(choice.get("logprobs")),
     )
 
@@ -73,7 +82,12 @@ def error_message(raw: str) -> str:
     return " ".join(str(said).split())[:_DETAIL_CHARACTERS]
 
 
-def _told_failure(choice: dict[str, Any], message: dict[str, Any], content: str | None) -> Failure | None:
+def _no_completion(raw: str, detail: str) -> Completion:
+    is_page = raw.lstrip("\ufeff \t\r\n")[:15].lower().startswith(("<!doctype", "<html"))
+    return Completion(raw[:_KEPT_CHARACTERS], Failure(FailureKind.HTML if is_page else FailureKind.BAD_RESPONSE, detail))
+
+
+def _told_failure(choice: dict[str, Any], message: dict[str, Any]) -> Failure | None:
     finish = choice.get("finish_reason")
     if message.get("refusal"):
         return Failure(FailureKind.REFUSAL, " ".join(_text(message["refusal"]).split())[:_DETAIL_CHARACTERS] or "the model refused")
@@ -81,9 +95,24 @@ def _told_failure(choice: dict[str, Any], message: dict[str, Any], content: str 
         return Failure(FailureKind.CONTENT_FILTER, "the server's content filter stopped the answer")
     if finish == "length":
         return Failure(FailureKind.CUT_OFF, "the answer reached max_tokens before its end")
-    if content is None or not content.strip():
-        return Failure(FailureKind.EMPTY, "the answer is a tool call without text" if message.get("tool_calls") else "the answer is empty")
     return None
+
+
+def _content(message: dict[str, Any]) -> tuple[str, Failure | None]:
+    """The text of the message, and what is wrong where there is none."""
+    content = message.get("content")
+    if isinstance(content, str) and content.strip():
+        return content, None
+    if message.get("tool_calls"):
+        return _text(content), Failure(FailureKind.TOOL_CALL, "the answer is a tool call without text")
+    if content is None:
+        return "", Failure(FailureKind.NO_CONTENT, "the answer is null")
+    return content, Failure(FailureKind.EMPTY, "the answer is empty")
+
+
+def _web_search(body: dict[str, Any], message: dict[str, Any]) -> Failure | None:
+    pages = cited_pages(body, message)
+    return Failure(FailureKind.WEB_SEARCH, f"the answer cites {pages} web page{'s' if pages > 1 else ''}") if pages else None
 
 
 def _first_tokens(body: Any) -> tuple[tuple[str, float], ...]:

@@ -1,28 +1,29 @@
 """Chat models behind an OpenAI-compatible server.
 
-The ladder of one call: JSON-schema decoding, our own validation, one repair turn that shows the error, then a typed
-failure. A yes-no question asks for one token with its log-probabilities, and for the answer itself where they tell nothing.
+The ladder of one call: asking on the model's rung, our own validation, one repair turn on the same rung that shows the error,
+then a typed failure. A yes-no question asks for one token with its log-probabilities, and for the answer itself where they tell
+nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from tradinggroup.models.answers import Answer
-from tradinggroup.models.completion import Completion, read_completion
-from tradinggroup.models.port import Attempt, Failure, FailureKind, Message, ModelReply, ModelRequest, Usage
-from tradinggroup.models.server import Fault, ModelServer
-from tradinggroup.models.structured import parse_answer, repair_messages, response_format
+from tradinggroup.models.completion import Completion
+from tradinggroup.models.context_length import check_fits, end_if_too_long
+from tradinggroup.models.endpoint import OPENAI_SERVER
+from tradinggroup.models.port import Attempt, Failure, FailureKind, ModelReply, ModelRequest, Usage
+from tradinggroup.models.registry_entries import ModelEntry, ServerEntry
+from tradinggroup.models.rung_choice import RungChoice
+from tradinggroup.models.rungs import repair_messages
+from tradinggroup.models.server import ModelServer
+from tradinggroup.models.turn import on_rung, plain_body, send, take_turn
 from tradinggroup.models.yes_no import ALTERNATIVES, ANSWER_TOKENS, YesNo, of_text, of_tokens
 from tradinggroup.settings import ModelSettings
 
-DEFAULT_MAX_TOKENS = 1024
-"""Sent where a card names none: without one some servers generate up to the end of their context."""
-
-_REPAIRABLE = {FailureKind.EMPTY, FailureKind.NOT_JSON, FailureKind.SCHEMA}
 _REFUSED_STATUSES = {400, 422, 501}
 """How servers say that they do not know a parameter."""
 
@@ -30,10 +31,24 @@ _REFUSED_STATUSES = {400, 422, 501}
 class OpenAIChat:
     """The model `name` at the endpoint of the environment. All calls must come from one event loop."""
 
-    def __init__(self, name: str, settings: ModelSettings) -> None:
-        """`name` is what the server knows the model by. Nothing is opened, and no key is needed, before the first call."""
+    def __init__(
+        self,
+        name: str,
+        settings: ModelSettings,
+        server: ServerEntry = OPENAI_SERVER,
+        *,
+        entry: ModelEntry | None = None,
+        rungs: RungChoice | None = None,
+    ) -> None:
+        """`name` is what the server knows the model by. Nothing is opened, and no key is needed, before the first call.
+
+        `entry` says what is known of the model. `rungs` decides how answers are asked for; without it, the settings do, and what
+        a probe finds is kept here only.
+        """
         self.name = name
-        self._server = ModelServer(name, settings)
+        self._entry = entry
+        self._rungs = rungs or RungChoice(settings.structured_output)
+        self._server = ModelServer(name, settings, server, entry)
         self._gives_logprobs: bool | None = None
         self._asking_first = asyncio.Lock()
 
@@ -44,31 +59,26 @@ class OpenAIChat:
     async def answer(self, request: ModelRequest) -> ModelReply:
         """Ask, repair once, or fail typed.
 
-        Raises UsageError KEY_MISSING, and ProviderError where the server refuses the key (401, 403), does not know the
-        model or the path (404), or cannot be reached at all.
+        Raises UsageError KEY_MISSING, or PROMPT_TOO_LONG for a prompt that does not fit into the model's context; ProviderError
+        where the server refuses the key (401, 403), does not know the model or the path (404), or cannot be reached at all.
         """
-        if request.schema is YesNo:
-            return await self._answer_yes_no(request)
-        tries: list[Attempt] = []
-        usage = Usage()
-        completion, answer = await self._turn(request, request.messages, tries)
-        usage += completion.usage
-        if completion.failure is not None and completion.failure.kind in _REPAIRABLE:
-            again = repair_messages(request.messages, completion.text, completion.failure)
-            completion, answer = await self._turn(request, again, tries)
-            usage += completion.usage
-        return _reply(request, completion, answer, usage, tries)
+        if self._entry is not None:
+            check_fits(request, self._entry)
+        reply = await (self._answer_yes_no(request) if request.schema is YesNo else self._answer_on_rung(request))
+        end_if_too_long(request, reply)
+        return reply
 
-    async def _turn(self, request: ModelRequest, messages: tuple[Message, ...], tries: list[Attempt]) -> tuple[Completion, Answer | None]:
-        """One turn of the ladder with its retries: exactly one of the completion's failure and the answer is None."""
-        completion = await self._ask(_body(self.name, request, messages), request.key, tries)
-        if completion.failure is not None:
-            return completion, None
-        parsed = parse_answer(completion.text, request.schema)
-        if isinstance(parsed, Answer):
-            return completion, parsed
-        tries[-1] = Attempt(completion.text, parsed)
-        return replace(completion, failure=parsed), None
+    async def _answer_on_rung(self, request: ModelRequest) -> ModelReply:
+        rung = await self._rungs.of(request, self._server)
+        tries: list[Attempt] = []
+        messages = on_rung(request, rung)
+        completion, answer = await take_turn(self._server, request, messages, rung, tries)
+        usage = completion.usage
+        if completion.failure is not None and completion.failure.kind.is_repairable:
+            again = repair_messages(messages, completion.text, completion.failure, rung)
+            completion, answer = await take_turn(self._server, request, again, rung, tries)
+            usage += completion.usage
+        return _reply(request, completion, answer, usage, tries, rung=rung)
 
     async def _answer_yes_no(self, request: ModelRequest) -> ModelReply:
         """The verdict by log-probabilities, else by the answer. Whether the server gives them is found out once and remembered."""
@@ -83,7 +93,8 @@ class OpenAIChat:
         tries: list[Attempt] = []
         if self._gives_logprobs is False:
             return _yes_no_reply(request, await self._ask_plainly(request, tries), tries)
-        completion = await self._ask(_yes_no_body(self.name, request, with_logprobs=True), request.key, tries)
+        body = _yes_no_body(self.name, request, with_logprobs=True)
+        completion = await send(self._server, body, key=request.key, tries=tries)
         is_refused = completion.status in _REFUSED_STATUSES
         if self._gives_logprobs is None and _is_readable(completion):
             self._gives_logprobs = bool(completion.first_tokens)
@@ -96,23 +107,16 @@ class OpenAIChat:
         return _yes_no_reply(request, replace(plain, usage=completion.usage + plain.usage), tries)
 
     async def _ask_plainly(self, request: ModelRequest, tries: list[Attempt]) -> Completion:
-        return await self._ask(_yes_no_body(self.name, request, with_logprobs=False), request.key, tries)
-
-    async def _ask(self, body: Mapping[str, Any], key: str, tries: list[Attempt]) -> Completion:
-        """Send until there is a completion or the retries are spent; every attempt is added to `tries`."""
-        result = await self._server.post("/chat/completions", body, key=key, tries=tries)
-        if isinstance(result, Fault):
-            return Completion(result.text, result.failure, status=result.status)
-        completion = read_completion(result).cleaned(self._server.clean)
-        tries.append(Attempt(completion.text, completion.failure))
-        return completion
+        return await send(self._server, _yes_no_body(self.name, request, with_logprobs=False), key=request.key, tries=tries)
 
 
-def _reply(request: ModelRequest, completion: Completion, answer: Answer | None, usage: Usage, tries: list[Attempt]) -> ModelReply:
+def _reply(
+    request: ModelRequest, completion: Completion, answer: Answer | None, usage: Usage, tries: list[Attempt], *, rung: str = ""
+) -> ModelReply:
     return ModelReply(
         key=request.key, answer=answer, failure=completion.failure, text=completion.text, usage=usage, attempts=len(tries),
         model_returned=completion.model_returned, reasoning=completion.reasoning,
-        tries=tuple(tries) if len(tries) > 1 or answer is None else (),
+        tries=tuple(tries) if len(tries) > 1 or answer is None else (), rung=rung,
     )  # fmt: skip
 
 
@@ -133,24 +137,9 @@ def _yes_no_reply(request: ModelRequest, completion: Completion, tries: list[Att
     return _reply(request, completion, answer, completion.usage, tries)
 
 
-def _body(name: str, request: ModelRequest, messages: tuple[Message, ...]) -> dict[str, Any]:
-    """What is sent. A parameter of None is left out, for servers that refuse it; the rest of the parameters goes as it is."""
-    parameters = {"temperature": 0.0, "max_tokens": DEFAULT_MAX_TOKENS, **request.parameters}
-    if "max_completion_tokens" in request.parameters:
-        del parameters["max_tokens"]
-    return {
-        **{name: value for name, value in parameters.items() if value is not None},
-        "model": name,
-        "messages": [{"role": message.role, "content": message.content} for message in messages],
-        "seed": request.seed_index,
-        "response_format": response_format(request.schema),
-    }
-
-
 def _yes_no_body(name: str, request: ModelRequest, *, with_logprobs: bool) -> dict[str, Any]:
     """A plain question for one word."""
-    body = _body(name, request, request.messages)
-    del body["response_format"]
+    body = plain_body(name, request, request.messages)
     limit = "max_completion_tokens" if "max_completion_tokens" in body else "max_tokens"
     if with_logprobs:
         return body | {limit: 1, "logprobs": True, "top_logprobs": ALTERNATIVES}

@@ -18,28 +18,59 @@ import orjson
 from tradinggroup.models.answers import Answer
 
 
+AHEAD = 1
+"""Priority of a call that runs ahead of the account."""
+
+
 class FailureKind(StrEnum):
-    """Why a call gave no usable answer. The first group is the model's fault, the second the server's."""
+    """Why a call gave no usable answer. The first group is the model's fault, the second the server's.
 
-    EMPTY = "empty"
-    NOT_JSON = "not_json"
-    SCHEMA = "schema"
-    CUT_OFF = "cut_off"
-    REFUSAL = "refusal"
-    CONTENT_FILTER = "content_filter"
+    The page of models takes its table from here.
+    """
 
-    HTTP_STATUS = "http_status"
-    BAD_RESPONSE = "bad_response"
-    TIMEOUT = "timeout"
-    CONNECTION = "connection"
+    EMPTY = "empty", "no text at all, or only thoughts"
+    NO_CONTENT = "no_content", "`null` in place of the answer"
+    NOT_JSON = "not_json", "text that is no JSON, or JSON that stops in the middle or is nested too deeply"
+    NOT_A_NUMBER = "not_a_number", "`NaN` where a number belongs"
+    INFINITE = "infinite", "an infinite number: `Infinity`, or one too large such as `1e999`"
+    SCHEMA = "schema", "JSON with a wrong or missing field, a value out of range, a key twice, or probabilities that don't sum to one"
+    WRONG_ENUM = "wrong_enum", "a word that is none of those that were offered"
+    WRONG_LANGUAGE = "wrong_language", "keys or offered words in another script"
+    SCHEMA_ECHO = "schema_echo", "the schema in place of an answer to it"
+    TOOL_CALL = "tool_call", "no call of the tool that was asked for, several, or a call where none was asked for"
+    TOO_LONG = "too_long", "an answer of more than 100,000 characters"
+    CUT_OFF = "cut_off", "`max_tokens` was reached before the end; raise it in the card"
+    REFUSAL = "refusal", "the model refused to answer"
+    CONTENT_FILTER = "content_filter", "the server's filter stopped the answer"
+    WEB_SEARCH = "web_search", "an answer that cites web pages; it ends the run with `LOOKAHEAD_MODEL`"
+
+    HTTP_STATUS = "http_status", "an error status, after retries where they make sense"
+    BAD_RESPONSE = "bad_response", "status 200 with something that is no chat completion"
+    HTML = "html", "status 200 with a web page: mostly a wrong address, or a gateway in between"
+    TIMEOUT = "timeout", "no answer within `models.timeout_seconds`, after retries"
+    CONNECTION = "connection", "the connection broke or was refused, after retries"
+
+    meaning: str
+
+    def __new__(cls, value: str, meaning: str = "") -> FailureKind:
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.meaning = meaning
+        return member
 
     @property
     def is_provider(self) -> bool:
         """Whether the server failed (hold kind `provider`) rather than the answer being unreadable."""
         return self in _PROVIDER_KINDS
 
+    @property
+    def is_repairable(self) -> bool:
+        """Whether one more turn, which shows the model the error, may mend it."""
+        return self not in _PROVIDER_KINDS | _FINAL_KINDS
 
-_PROVIDER_KINDS = {FailureKind.HTTP_STATUS, FailureKind.BAD_RESPONSE, FailureKind.TIMEOUT, FailureKind.CONNECTION}
+
+_PROVIDER_KINDS = {FailureKind.HTTP_STATUS, FailureKind.BAD_RESPONSE, FailureKind.HTML, FailureKind.TIMEOUT, FailureKind.CONNECTION}
+_FINAL_KINDS = {FailureKind.TOO_LONG, FailureKind.CUT_OFF, FailureKind.REFUSAL, FailureKind.CONTENT_FILTER, FailureKind.WEB_SEARCH}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +94,7 @@ class ModelRequest:
     """One question to a model. Everything above `evidence` is content and makes up the key; the rest is only context."""
 
     model: str
-    """`rules` or `openai:<name>`."""
+    """`rules`, or `SERVER:NAME`."""
     messages: tuple[Message, ...]
     schema: type[Answer]
     parameters: Mapping[str, Any]
@@ -71,6 +102,10 @@ class ModelRequest:
     seed_index: int = 0
     evidence: Mapping[str, Any] = field(default_factory=dict)
     """What the prompt was made from, for the rule-based analyst; a model behind a server never sees it."""
+    parts: Mapping[str, str] = field(default_factory=dict)
+    """The texts that the prompt was filled with, by placeholder: what could be shorter."""
+    shorter: Mapping[str, str] = field(default_factory=dict)
+    """By placeholder, what to do to make its text shorter."""
     agent: str = ""
     purpose: str = ""
     """Which of an agent's calls this is: `item`, `overall`, `10-K`, `forecast`, `experience`, …"""
@@ -78,6 +113,8 @@ class ModelRequest:
     session: str = ""
     position: int = 0
     """Index of the call among those of the same session, symbol, agent and purpose (two news items: 0 and 1)."""
+    priority: int = 0
+    """Of calls that wait for their turn the lower goes first, then the earlier session: 0 for what the account waits for."""
 
     @cached_property
     def content(self) -> bytes:

@@ -12,12 +12,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from tradinggroup.clock import utc_now
 from tradinggroup.errors import ErrorCode, ProviderError
 from tradinggroup.models.completion import error_message
-from tradinggroup.models.endpoint import BASE_URL_VARIABLE, KEY_VARIABLE, Endpoint
+from tradinggroup.models.endpoint import OPENAI_SERVER, Endpoint
 from tradinggroup.models.port import Attempt, Failure, FailureKind
+from tradinggroup.models.registry_entries import ModelEntry, ServerEntry
 from tradinggroup.settings import ModelSettings
 
 if TYPE_CHECKING:
@@ -45,11 +47,16 @@ class Fault:
 
 
 class ModelServer:
-    """The model `name` at the endpoint of the environment. All calls must come from one event loop."""
+    """The model `name` at a server. All calls must come from one event loop."""
 
-    def __init__(self, name: str, settings: ModelSettings) -> None:
-        """`name` is what the server knows the model by. Nothing is opened, and no key is needed, before the first call."""
+    def __init__(self, name: str, settings: ModelSettings, server: ServerEntry = OPENAI_SERVER, model: ModelEntry | None = None) -> None:
+        """`name` is what the server knows the model by. Nothing is opened, and no key is needed, before the first call.
+
+        `model` says which parameters are left out, renamed or added on the way.
+        """
         self.name = name
+        self._entry = server
+        self._model = model
         self._settings = settings
         self._endpoint: Endpoint | None = None
         self._client: openai.AsyncOpenAI | None = None
@@ -70,6 +77,8 @@ class ModelServer:
         model or the path (404), or cannot be reached at all.
         """
         retry = 0
+        if self._model is not None:
+            body = self._model.fitted(body)
         while True:
             result = await self._send(path, body)
             if isinstance(result, str):
@@ -90,6 +99,12 @@ class ModelServer:
     def address(self) -> str:
         """Scheme, host and port, for messages."""
         return self._connected()[1].server
+
+    @property
+    def base_address(self) -> str:
+        """Scheme, host, port and path, without user, password or query: what tells one endpoint from another."""
+        endpoint = self._connected()[1]
+        return endpoint.server + urlsplit(endpoint.base_url).path.rstrip("/")
 
     async def _send(self, path: str, body: Mapping[str, Any]) -> str | Fault:
         """One request, limited in time as a whole: a server that trickles would never hit a limit on each read."""
@@ -115,7 +130,7 @@ class ModelServer:
 
     def _connected(self) -> tuple[openai.AsyncOpenAI, Endpoint]:
         if self._client is None or self._endpoint is None:
-            self._endpoint = Endpoint.from_environment()
+            self._endpoint = Endpoint.of(self._entry)
             self._client = _make_client(self._endpoint, self._settings)
         return self._client, self._endpoint
 
@@ -124,10 +139,13 @@ class ModelServer:
             return
         if fault.status == 404:
             text = f"the model server knows no model {self.name}, or nothing is at that address ({fault.failure.detail})"
-            remedy = f"Check the model's name and the path of {BASE_URL_VARIABLE} (it mostly ends in /v1)."
+            remedy = f"Check the model's name and the path of {self._entry.base_url_variable} (it mostly ends in /v1)."
         else:
             # What the server says about a key may hold parts of it, so it is not shown.
-            text, remedy = "the model server refused the key", f"Check {KEY_VARIABLE} and what it is allowed to use."
+            text, remedy = (
+                "the model server refused the key",
+                f"Check {self._entry.key_variable or 'what it asks for'} and what it is allowed to use.",
+            )
         raise ProviderError(ErrorCode.PROVIDER_FAILED, text, remedy=remedy, status=fault.status, server=self._endpoint.server)
 
     def _end_if_never_reached(self, fault: Fault) -> None:
@@ -136,7 +154,7 @@ class ModelServer:
         raise ProviderError(
             ErrorCode.PROVIDER_FAILED,
             f"no model server answers ({fault.failure.detail})",
-            remedy=f"Start the server, or set {BASE_URL_VARIABLE} to where it is.",
+            remedy=f"Start the server, or set {self._entry.base_url_variable} to where it is.",
             server=self._endpoint.server,
         )
 

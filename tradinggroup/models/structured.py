@@ -1,94 +1,127 @@
-"""From a schema to what a server decodes by, and from raw text to a validated answer or a typed failure."""
+"""From the raw text of an answer to a validated answer or a typed failure. Nothing is guessed, and nothing is left out in silence.
+
+Taken off on every rung: a byte order mark, a thinking block, one fence around the whole. Only the rung `text` looks for an
+object inside other words, and only `tool_call` reads arguments that were written as JSON twice.
+"""
 
 from __future__ import annotations
 
+import json
+import math
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
 from pydantic import ValidationError
 
 from tradinggroup.models.answers import Answer
-from tradinggroup.models.port import Failure, FailureKind, Message
+from tradinggroup.models.port import Failure, FailureKind
+from tradinggroup.models.rungs import Rung
+from tradinggroup.models.schema_errors import one_line, schema_failure
 
-_DETAIL_CHARACTERS = 300
-_SHOWN_CHARACTERS = 4000
-"""Longest part of a wrong answer that is shown to the model again."""
+LONGEST_CHARACTERS = 100_000
+"""Of an answer: some twenty times what a card's `max_tokens` gives (ours)."""
+_MOST_STARTS = 1000
+"""Opening braces of a text that are tried (ours): a text full of them must not take long."""
 _FENCE = re.compile(r"```[A-Za-z]*[ \t]*\r?\n(.*?)\r?\n?```", re.DOTALL)
-_RESPONSE_FORMATS: dict[type[Answer], dict[str, Any]] = {}
+_NON_FINITE = {"NaN": FailureKind.NOT_A_NUMBER, "Infinity": FailureKind.INFINITE, "-Infinity": FailureKind.INFINITE}
 
 
-def response_format(schema: type[Answer]) -> dict[str, Any]:
-    """The `response_format` of a chat completion: strict JSON-schema decoding, every field required, no others."""
-    if schema not in _RESPONSE_FORMATS:
-        body = {"name": schema.__name__, "strict": True, "schema": _strict(schema.model_json_schema())}
-        _RESPONSE_FORMATS[schema] = {"type": "json_schema", "json_schema": body}
-    return _RESPONSE_FORMATS[schema]
+def parse_answer(text: str, schema: type[Answer], rung: Rung = Rung.JSON_SCHEMA) -> Answer | Failure:
+    """The answer in `text` (on `tool_call`: in the tool's arguments), or why there is none.
 
-
-def _strict(node: Any) -> Any:
-    if isinstance(node, list):
-        return [_strict(item) for item in node]
-    if not isinstance(node, dict):
-        return node
-    strict = {name: _strict(value) for name, value in node.items() if name != "default"}
-    if isinstance(node.get("properties"), dict):
-        strict |= {"additionalProperties": False, "required": list(node["properties"])}
-    return strict
-
-
-def parse_answer(text: str, schema: type[Answer]) -> Answer | Failure:
-    """The answer in `text`, or why there is none: `EMPTY`, `NOT_JSON` (NaN and Infinity are no JSON) or `SCHEMA`.
-
-    A thinking block and code fences around the answer are taken off. Types are strict: the text "0.5" is not a number.
+    Types are strict: the text "0.5" is no number. Fields that the schema does not know are ignored.
     """
-    if not text.strip():
-        return Failure(FailureKind.EMPTY, "the answer is empty")
-    try:
-        value = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        bare = without_wrapping(text)
-        if not bare:
-            return Failure(FailureKind.EMPTY, "nothing follows the thinking")
-        try:
-            value = orjson.loads(bare)
-        except orjson.JSONDecodeError as error:
-            return Failure(FailureKind.NOT_JSON, _one_line(f"not valid JSON: {error}"))
+    if len(text) > LONGEST_CHARACTERS:
+        return Failure(FailureKind.TOO_LONG, f"the answer has {len(text):,} characters, more than {LONGEST_CHARACTERS:,}")
+    value = _json_value(text, rung)
+    if isinstance(value, Failure):
+        return value
     try:
         return schema.model_validate(value, strict=True)
     except ValidationError as error:
-        return Failure(FailureKind.SCHEMA, _one_line("; ".join(_describe(item) for item in error.errors())))
+        return schema_failure(error, value, schema)
 
 
 def without_wrapping(text: str) -> str:
-    """`text` without a leading thinking block (its opening tag may be missing) and without a fence around the rest."""
-    bare = text.strip()
-    head, closing, rest = bare.rpartition("</think>")
-    if closing and (head.startswith("<think>") or "<think>" not in head):
-        bare = rest.strip()
-    elif bare.startswith("<think>"):
-        return ""
+    """`text` without a byte order mark, a leading thinking block (its opening tag may be missing) and a fence around the rest."""
+    bare, _ = split_thinking(text)
     fenced = _FENCE.fullmatch(bare)
     return fenced[1].strip() if fenced else bare
 
 
-def _describe(item: Any) -> str:
-    place = ".".join(str(part) for part in item["loc"])
-    return f"{place}: {item['msg']}" if place else str(item["msg"])
+def split_thinking(text: str) -> tuple[str, str]:
+    """`text` after its leading thinking block, and what was thought; thinking without an end is all there is."""
+    bare = text.removeprefix("\ufeff").strip()
+    head, closing, rest = bare.rpartition("</think>")
+    if closing and (head.startswith("<think>") or "<think>" not in head):
+        return rest.strip(), head.removeprefix("<think>").strip()
+    return ("", bare.removeprefix("<think>").strip()) if bare.startswith("<think>") else (bare, "")
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split())[:_DETAIL_CHARACTERS]
+def last_object(text: str) -> str | None:
+    """The last JSON object that stands in `text` on its own, not inside another one; None where there is none."""
+    decoder, found, place = json.JSONDecoder(), None, text.find("{")
+    for _ in range(_MOST_STARTS):
+        if place < 0:
+            break
+        try:
+            _, end = decoder.raw_decode(text, place)
+            found = text[place:end]
+        except (ValueError, RecursionError):
+            end = place + 1
+        place = text.find("{", end)
+    return found
 
 
-def repair_messages(messages: tuple[Message, ...], text: str, failure: Failure) -> tuple[Message, ...]:
-    """The conversation with the wrong answer and the reason why it can't be used: the one repair turn."""
-    return (
-        *messages,
-        Message("assistant", text[:_SHOWN_CHARACTERS] if text.strip() else "(no answer)"),
-        Message(
-            "user",
-            f"That answer cannot be used: {failure.detail}.\n"
-            "Answer again: one JSON object that follows the schema, and nothing before or after it.",
-        ),
-    )
+def _json_value(text: str, rung: Rung) -> Any | Failure:
+    bare = without_wrapping(text)
+    if not bare:
+        return Failure(FailureKind.EMPTY, "nothing follows the thinking" if text.strip("\ufeff \t\r\n") else "the answer is empty")
+    try:
+        value = orjson.loads(bare)
+    except orjson.JSONDecodeError as error:
+        inner = last_object(bare) if rung is Rung.TEXT else None
+        return _not_json(bare, error) if inner is None or inner == bare else _json_value(inner, rung)
+    if rung is Rung.TOOL_CALL and isinstance(value, str):
+        return _json_value(value, Rung.JSON_OBJECT)
+    return _odd_content(bare) or value
+
+
+def _not_json(text: str, error: orjson.JSONDecodeError) -> Failure:
+    """Why it is no JSON. Python's own reader tells numbers that are none from everything else."""
+    odd: list[str] = []
+
+    def check(number: str) -> None:
+        if math.isinf(float(number)):
+            odd.append(number)
+
+    try:
+        json.loads(text, parse_constant=odd.append, parse_float=check, parse_int=check)
+    except (ValueError, RecursionError):
+        odd.clear()
+    if not odd:
+        return Failure(FailureKind.NOT_JSON, one_line(f"not valid JSON: {error}"))
+    kind = _NON_FINITE.get(odd[0], FailureKind.INFINITE)
+    return Failure(kind, one_line(f"not valid JSON: {odd[0][:20]} is no finite number"))
+
+
+def _odd_content(text: str) -> Failure | None:
+    """What JSON allows and no reader should settle by itself: a key that stands twice, a null character."""
+    twice: list[str] = []
+
+    def check(pairs: Iterable[tuple[str, Any]]) -> None:
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                twice.append(key)
+            seen.add(key)
+
+    try:
+        json.loads(text, object_pairs_hook=check)
+    except (ValueError, RecursionError):
+        return Failure(FailureKind.NOT_JSON, "not valid JSON: it is nested too deeply")
+    if twice:
+        return Failure(FailureKind.SCHEMA, one_line(f"the key {twice[0]!r} stands twice"))
+    return Failure(FailureKind.SCHEMA, "a text holds a null character") if "\\u0000" in text else None
