@@ -1,8 +1,10 @@
 """The account at backtrader: its broker holds cash and position, its clock calls ours.
 
 `AccountBroker` adds to backtrader's broker what it lacks (splits, dividends, interest, orders that fit the cash), before each
-open. `play` runs one Cerebro. Nothing here touches state that backtrader shares inside a process, but for its counter of
-orders, whose numbers are used nowhere: so accounts may run in several threads at once.
+open. Orders for an open are backtrader's own market orders, with its own slippage. A fill at another price of the bar goes through
+`execute`, since none of its order types finds that price (docs/decisions/0008). `play` runs one Cerebro. Nothing here touches
+state that backtrader shares inside a process, but for its counter of orders, whose numbers are used nowhere: so accounts may run
+in several threads at once.
 """
 
 from __future__ import annotations
@@ -13,16 +15,17 @@ from typing import Any, Protocol
 from tradinggroup.backtest.feed import BarFeed, bt
 from tradinggroup.backtest.market import SymbolMarket
 from tradinggroup.errors import ErrorCode, TradinggroupError
-from tradinggroup.risk.costs import Commission
+from tradinggroup.risk.costs import NO_SLIPPAGE, Commission, Slippage
 
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """An execution: signed whole shares, USD a share, commission in USD."""
+    """An execution: signed whole shares, USD a share, commission in USD, and what the distance to the quoted price cost in USD."""
 
     shares: int
     price_usd: float
     commission_usd: float
+    slippage_usd: float
 
 
 class AccountEvents(Protocol):
@@ -37,7 +40,7 @@ class AccountEvents(Protocol):
         ...
 
     def at_close(self, broker: AccountBroker) -> int:
-        """Once the bar is complete. Returns signed shares to order for the next open, 0 for none."""
+        """Once the bar is complete. Returns signed shares of a market order for the next open, 0 for none."""
         ...
 
 
@@ -56,15 +59,19 @@ class AccountBroker(bt.brokers.BackBroker):
     def __init__(self) -> None:
         super().__init__()
         self.set_checksubmit(False)  # it would test orders against the close of the bar they were made on
+        self._slippage = NO_SLIPPAGE
         self._events: AccountEvents | None = None
         self._feed: Any = None
         self._order: Any = None
         self._cash_before_usd = 0.0
 
-    def attach(self, events: AccountEvents, feed: BarFeed) -> None:
-        """Say whom to call, and whose position this is."""
+    def attach(self, events: AccountEvents, feed: BarFeed, slippage: Slippage) -> None:
+        """Say whom to call, whose position this is, and what its fills lose."""
         self._events = events
         self._feed = feed
+        self._slippage = slippage
+        if slippage.fraction:
+            self.set_slippage_perc(slippage.fraction, slip_open=True, slip_match=True, slip_out=True)
 
     @property
     def cash_usd(self) -> float:
@@ -101,13 +108,38 @@ class AccountBroker(bt.brokers.BackBroker):
         self._order = None
 
     def take_fill(self) -> Fill:
-        """The fill of the waiting order at this bar's open.
+        """The fill of the waiting order at this bar's open. Raises TradinggroupError INTERNAL as `execute` does."""
+        order, self._order = self._order, None
+        return self._settled(order, quoted_usd=float(self._feed.open[0]))
+
+    def execute(self, shares: int, quoted_usd: float) -> Fill:
+        """Fill signed `shares` now at a price of this bar, slippage on top.
+
+        Raises TradinggroupError INTERNAL where backtrader does not fill the order: it was fitted before, so it must.
+        """
+        send = self.buy if shares > 0 else self.sell
+        order = send(None, self._feed, abs(shares), exectype=bt.Order.Market)
+        self.pending.remove(order)
+        self._cash_before_usd = self.cash
+        self._execute(order, ago=0, price=self._slippage.price_usd(shares, quoted_usd))
+        self._bracketize(order)
+        fill = self._settled(order, quoted_usd=quoted_usd)
+        self._get_value()
+        return fill
+
+    def close_out(self, price_usd: float) -> Fill:
+        """Turn all shares into cash at a price that no bar has: the symbol has none any more. Free of commission."""
+        fill = Fill(-self.held_shares, price_usd, 0.0, 0.0)
+        self.credit(-fill.shares * price_usd)
+        self.positions[self._feed].fix(0, 0.0)
+        return fill
+
+    def _settled(self, order: Any, *, quoted_usd: float) -> Fill:
+        """What backtrader made of an order.
 
         backtrader returns the cost of a sale and its profit in two sums. The cash is set to what a reader of the fills gets
         (cash - shares * price - commission), so that both agree to the last bit and it never falls below zero by rounding.
-        Raises TradinggroupError INTERNAL where backtrader did not fill the order: it was fitted before, so it must.
         """
-        order, self._order = self._order, None
         if order.status != order.Completed:
             raise TradinggroupError(
                 ErrorCode.INTERNAL,
@@ -116,7 +148,8 @@ class AccountBroker(bt.brokers.BackBroker):
                 remedy="Please report it with the symbol and the session.",
             )
         execution = order.executed.exbits[-1]
-        fill = Fill(int(execution.size), float(execution.price), float(execution.comm))
+        shares = int(execution.size)
+        fill = Fill(shares, float(execution.price), float(execution.comm), self._slippage.usd(shares, quoted_usd))
         self.cash = self._cash_before_usd - fill.shares * fill.price_usd - fill.commission_usd
         return fill
 
@@ -153,7 +186,9 @@ class ClockStrategy(bt.Strategy):
             self.broker.await_fill(self.sell(size=-shares, exectype=bt.Order.Market))
 
 
-def play(market: SymbolMarket, events: AccountEvents, *, cash_usd: float, commission: Commission) -> AccountBroker:
+def play(
+    market: SymbolMarket, events: AccountEvents, *, cash_usd: float, commission: Commission, slippage: Slippage = NO_SLIPPAGE
+) -> AccountBroker:
     """Run all bars of `market` in a Cerebro of their own and return the broker as it stands afterwards.
 
     Exceptions of `events` come out unchanged. Without a bar nothing is called.
@@ -162,7 +197,7 @@ def play(market: SymbolMarket, events: AccountEvents, *, cash_usd: float, commis
     broker = AccountBroker()
     broker.set_cash(cash_usd)
     broker.addcommissioninfo(CommissionScheme(schedule=commission))
-    broker.attach(events, feed)
+    broker.attach(events, feed, slippage)
     if market.bar_positions:
         cerebro = bt.Cerebro(stdstats=False, preload=True, runonce=True)
         cerebro.broker = broker

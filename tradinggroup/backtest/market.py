@@ -31,6 +31,7 @@ class SymbolMarket:
         open_usd, high_usd, low_usd, close_usd, volume_shares: shape (m,), as the bundle holds them.
         actions: for each session the splits and dividends that take effect before its open, splits first.
         close_before_usd: the last close before the window, on the scale of that day; None where there is none.
+        is_ended: whether the bundle holds no bar after the last one of the window.
     """
 
     symbol: str
@@ -43,6 +44,7 @@ class SymbolMarket:
     volume_shares: Prices
     actions: tuple[tuple[CorporateAction, ...], ...]
     close_before_usd: float | None
+    is_ended: bool = False
 
     @classmethod
     def build(
@@ -53,6 +55,7 @@ class SymbolMarket:
         bars: Sequence[Bar],
         actions: Sequence[CorporateAction] = (),
         close_before_usd: float | None = None,
+        is_ended: bool = False,
     ) -> Self:
         """Put bars and actions on the sessions of a window.
 
@@ -74,7 +77,15 @@ class SymbolMarket:
             volume_shares=_column([bar.volume_shares for bar in ordered]),
             actions=_by_session(sessions, actions),
             close_before_usd=close_before_usd,
+            is_ended=is_ended,
         )
+
+    def delisting_position(self, sessions: int) -> int | None:
+        """The position at which a symbol that has ended has been without a bar for `sessions`; None where that does not come."""
+        if not self.is_ended or not self.bar_positions:
+            return None
+        position = self.bar_positions[-1] + sessions
+        return position if position < len(self.sessions) else None
 
 
 def market_of(bundle: Bundle, symbol: str, start: date, end: date) -> SymbolMarket:
@@ -102,7 +113,16 @@ def market_of(bundle: Bundle, symbol: str, start: date, end: date) -> SymbolMark
         bars=bars[len(before) :],
         actions=actions,
         close_before_usd=before[-1].close_usd if before else None,
+        is_ended=bool(bars) and bars[-1].session < sessions[-1] and not _has_bar_after(bundle, symbol, sessions[-1]),
     )
+
+
+def _has_bar_after(bundle: Bundle, symbol: str, session: date) -> bool:
+    """Whether the bundle goes on with `symbol`: what tells a halt from an end. No trader is given this."""
+    if bundle.last_session <= session:
+        return False
+    view = bundle.view(as_of=bundle.calendar.close_at(bundle.last_session))
+    return bool(view.bars(symbol, session + timedelta(days=1), bundle.last_session))
 
 
 def _column(values: list[float]) -> Prices:

@@ -31,7 +31,7 @@ COLUMNS: dict[RowKind, tuple[str, ...]] = {
         "session", "symbol", "order_id", "action", "style", "reason_code", "forced", "shares_wanted", "shares_ordered",
         "shares_filled", "status", "fill_session", "fill_reason_code",
     ),
-    RowKind.FILL: ("session", "symbol", "order_id", "decision_session", "shares", "price_usd", "commission_usd"),
+    RowKind.FILL: ("session", "symbol", "order_id", "decision_session", "shares", "price_usd", "commission_usd", "slippage_usd"),
     RowKind.TRADE: (
         "session", "symbol", "entry_session", "exit_session", "status", "shares", "entry_price_usd", "exit_price_usd",
         "commission_usd", "profit_usd", "return_fraction", "sessions_held", "entry_style", "exit_reason",

@@ -11,12 +11,15 @@ from datetime import date
 from typing import Protocol
 
 from tradinggroup.risk.account import Account
+from tradinggroup.risk.exits import ExitRules
 from tradinggroup.risk.verdicts import ReasonCode
+
+__all__ = ["ExitRules", "OrderIntent", "Trader", "TraderWithExits"]
 
 
 @dataclass(frozen=True, slots=True)
 class OrderIntent:
-    """A market order for the next open. Share counts are whole; purchases positive, sales negative."""
+    """A market order for the run's own fill, by default the next open. Share counts are whole; purchases positive, sales negative."""
 
     shares: int
     action: str
@@ -32,4 +35,13 @@ class Trader(Protocol):
 
     def on_close(self, session: date, account: Account) -> OrderIntent | None:
         """The order for the next open at which the symbol trades; None, or an intent of 0 shares, sends none."""
+        ...
+
+
+class TraderWithExits(Trader, Protocol):
+    """A trader whose stop and target live as orders inside each bar (`stops = "intraday"`)."""
+
+    @property
+    def exits(self) -> ExitRules | None:
+        """Those in force from the decision just made to the next one; None for none."""
         ...

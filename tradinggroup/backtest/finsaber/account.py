@@ -112,6 +112,7 @@ class _RuleStrategy(bt.Strategy):
                 "shares": int(execution.size),
                 "price_usd": float(execution.price),
                 "commission_usd": float(execution.comm),
+                "slippage_usd": 0.0,
             }
         )
 
