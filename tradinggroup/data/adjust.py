@@ -37,6 +37,17 @@ def adjusted_closes(
     return adjusted
 
 
+def rebased_volumes(
+    sessions: Sequence[date], volumes_shares: npt.NDArray[np.float64], actions: Sequence[CorporateAction]
+) -> npt.NDArray[np.float64]:
+    """`volumes_shares` (n_sessions,) on the share scale of the newest: multiplied by the ratio of each later split inside the window."""
+    splits = [action for action in actions if action.kind is ActionKind.SPLIT]
+    rebased = np.array(volumes_shares, dtype=np.float64)
+    for action in splits:
+        rebased[: bisect_left(sessions, action.ex_session)] *= action.ratio or 1.0
+    return rebased
+
+
 def close_before(
     ex_session: date, sessions: Sequence[date], closes_usd: npt.NDArray[np.float64], actions: Sequence[CorporateAction]
 ) -> float | None:

@@ -6,6 +6,7 @@ LookaheadError (code LOOKAHEAD).
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -15,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tradinggroup.clock import iso_utc
-from tradinggroup.data.adjust import adjusted_closes
+from tradinggroup.data.adjust import adjusted_closes, rebased_volumes
 from tradinggroup.data.calendar import ExchangeCalendar
 from tradinggroup.data.records import Bar, CorporateAction, Filing, Fundamentals, NewsItem
 from tradinggroup.data.symbol_data import DERIVED, SymbolData, microseconds
@@ -108,6 +109,22 @@ class View:
         first, last = bisect_right(data.ex_sessions, sessions[0]), bisect_right(data.ex_sessions, sessions[-1])
         adjusted = adjusted_closes(sessions, closes, data.actions[first:last])
         return PriceHistory(sessions, adjusted, self.calendar.close_at(sessions[-1]))
+
+    def mean_volume_shares(self, symbol: str, count: int) -> float | None:
+        """Mean daily volume of the last `count` bars by `as_of`, of fewer where there are fewer, on the share scale of the newest.
+
+        None without a bar, or where a volume is not known.
+        """
+        data = self._data(symbol)
+        stop = bisect_right(data.bar_known, self._micros)
+        start = max(0, stop - count)
+        sessions = data.sessions[start:stop]
+        if not sessions:
+            return None
+        first, last = bisect_right(data.ex_sessions, sessions[0]), bisect_right(data.ex_sessions, sessions[-1])
+        volumes = rebased_volumes(sessions, data.volumes_shares[start:stop], data.actions[first:last])
+        mean = math.fsum(volumes.tolist()) / len(sessions)
+        return mean if math.isfinite(mean) else None
 
     def actions(self, symbol: str, after: date, through: date) -> tuple[CorporateAction, ...]:
         """Splits and dividends with `after < ex_session <= through`: an action is known from the open of its ex-session.

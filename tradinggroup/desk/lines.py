@@ -16,8 +16,13 @@ MODEL_HOLDS = frozenset({ReasonCode.HOLD, ReasonCode.NOTHING_TO_SELL, ReasonCode
 
 
 def decision_line(moment: Moment, state: DeskState) -> dict[str, Any]:
-    """One line of `decisions.jsonl` (design 9)."""
+    """One line of `decisions.jsonl` (design 9).
+
+    `risk.thresholds` are the exits in force; `risk.daily_thresholds`, those of the session's style and deviation alone, are
+    there where they differ.
+    """
     decision, sizing, limits = state.get("decision"), state["sizing"], state["thresholds"]
+    daily = state["daily_thresholds"]
     return {
         "session": moment.session.isoformat(),
         "symbol": moment.symbol,
@@ -31,6 +36,7 @@ def decision_line(moment: Moment, state: DeskState) -> dict[str, Any]:
         "decision": decision.to_line() if decision is not None else None,
         "risk": {
             "thresholds": asdict(limits) if limits is not None else None,
+            **({"daily_thresholds": asdict(daily)} if daily is not None and daily != limits else {}),
             "status": str(sizing.verdict.status),
             "reason_code": str(sizing.verdict.code),
             "numbers": dict(sizing.verdict.numbers),

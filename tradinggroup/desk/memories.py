@@ -16,7 +16,9 @@ from tradinggroup.desk.state import DeskState, Moment, TradingRules
 from tradinggroup.reflection.memory import Lesson, LessonMemory
 from tradinggroup.reflection.outcomes import label_decision, label_forecast
 from tradinggroup.reflection.records import DecisionCase, DecisionOutcome, ForecastCase, ForecastOutcome, NewsState
+from tradinggroup.risk.limits import PurchaseConditions
 from tradinggroup.risk.sizing import Sizing
+from tradinggroup.risk.watch import RiskWatch, watch_close
 
 
 class SymbolMemories:
@@ -28,6 +30,7 @@ class SymbolMemories:
         self._open_forecast: ForecastCase | None = None
         self._open_decision: DecisionCase | None = None
         self._equity: list[tuple[date, float]] = []
+        self._watch: tuple[date, RiskWatch] | None = None
 
     # -- research half ---------------------------------------------------------------------------------------------
 
@@ -61,7 +64,7 @@ class SymbolMemories:
         outcome = label_forecast(
             case,
             outcome_session=moment.session,
-            known_at=moment.as_of,
+            known_at=moment.closed_at,
             return_fraction=change,
             settings=self._rules.reflection,
             fill_return_fraction=from_fill,
@@ -75,7 +78,34 @@ class SymbolMemories:
 
     # -- trading half ----------------------------------------------------------------------------------------------
 
-    def keep_decision(self, moment: Moment, *, state: DeskState, sizing: Sizing) -> None:
+    def watch(self, moment: Moment, state: DeskState, *, style: str) -> RiskWatch:
+        """The exits and the halt at this close under `style`, from those of the session before. Keeps nothing."""
+        before, ratio = None, 1.0
+        if self._watch is not None:
+            session, before = self._watch
+            ratio, _ = _actions_between(session, moment)
+        return watch_close(
+            before,
+            account=moment.required_account(),
+            style=style,
+            sigma10_fraction=state["features"].sigma10_fraction,
+            profile=self._rules.profile,
+            split_ratio=ratio,
+        )
+
+    def keep_watch(self, moment: Moment, watch: RiskWatch) -> None:
+        """Keep what the session's own style makes of it, for the session after."""
+        self._watch = (moment.session, watch)
+
+    def purchase_conditions(self, moment: Moment) -> PurchaseConditions:
+        """What the limits of a purchase depend on beside the account. Asked after `keep_watch`."""
+        assert self._watch is not None
+        limits = self._rules.profile.limits
+        is_asked = limits.maximum_volume_fraction is not None
+        volume = moment.view.mean_volume_shares(moment.symbol, limits.volume_window_sessions) if is_asked else None
+        return self._watch[1].conditions(mean_volume_shares=volume)
+
+    def keep_decision(self, moment: Moment, *, state: DeskState, sizing: Sizing, conditions: PurchaseConditions) -> None:
         """Keep a decision, with the account it was made on, until its outcome is known."""
         account = moment.required_account()
         made = state.get("decision")
@@ -95,6 +125,7 @@ class SymbolMemories:
             news_state=_news_state(moment, news),
             has_forecast="forecasting" not in moment.agents.without,
             has_style="style" not in moment.agents.without,
+            conditions=conditions,
         )
 
     def label_decision(self, moment: Moment) -> DecisionOutcome | None:
@@ -108,7 +139,7 @@ class SymbolMemories:
         outcome = label_decision(
             case,
             outcome_session=moment.session,
-            known_at=moment.as_of,
+            known_at=moment.closed_at,
             open_usd=bar.open_usd if bar else None,
             close_usd=bar.close_usd if bar else None,
             split_ratio=ratio,

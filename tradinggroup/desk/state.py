@@ -6,6 +6,7 @@ the graph as its context, so that a node can't pass on what it should not.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Literal, TypedDict
@@ -89,6 +90,8 @@ class Moment:
     memories: SymbolMemories
     account: Account | None = None
     """The account at the close; None in the research half, which must not depend on it."""
+    research_before: asyncio.Task[DeskState] | None = None
+    """Research of the session before that may still be under way: its forecast comes before this session's."""
 
     @property
     def as_of(self) -> datetime:
@@ -122,6 +125,9 @@ class DeskState(TypedDict, total=False):
     style: StyleSelection
     style_lesson: Lesson | None
     thresholds: Thresholds | None
+    """In force; None without the risk layer."""
+    daily_thresholds: Thresholds | None
+    """Of the session's style and deviation alone; they differ where the profile anchors stops elsewhere."""
     forced_exit: ReasonCode | None
     decision: DecisionOutput | None
     decision_lesson: Lesson | None

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+import asyncio
+from typing import TYPE_CHECKING, Literal, get_args
 
 from tradinggroup.agents import absent
 from tradinggroup.agents.decision import decide
+from tradinggroup.agents.outputs import StyleSelection
 from tradinggroup.agents.reflection import experience_text, tell_lesson
 from tradinggroup.agents.style_selection import select_style
 from tradinggroup.desk.state import DeskState, Moment
+from tradinggroup.models.answers import Style
+from tradinggroup.reflection.memory import Lesson
 from tradinggroup.risk.sizing import size_action, size_forced_exit
-from tradinggroup.risk.thresholds import forced_exit, thresholds
+from tradinggroup.risk.thresholds import forced_exit
 
 if TYPE_CHECKING:
     from langgraph.runtime import Runtime
+
+STYLES: tuple[str, ...] = get_args(Style)
 
 
 async def label_decision(state: DeskState, runtime: Runtime[Moment]) -> DeskState:
@@ -22,10 +28,21 @@ async def label_decision(state: DeskState, runtime: Runtime[Moment]) -> DeskStat
 
 
 async def style_selection(state: DeskState, runtime: Runtime[Moment]) -> DeskState:
-    """Choose the session's style from the research, the account, and how past styles did."""
+    """Choose the session's style from the research, the account, and how past styles did.
+
+    The record of past decisions is reviewed at the same time, unless the style may force an exit: nobody would ask for it then.
+    """
     moment = runtime.context
     if "style" in moment.agents.without:
         return {"style": absent.no_style(), "style_lesson": None}
+    if _may_force_exit(moment, state):
+        style, lesson = await _style(moment, state)
+        return {"style": style, "style_lesson": lesson}
+    (style, lesson), reviewed = await asyncio.gather(_style(moment, state), _decision_lesson(moment, state))
+    return {"style": style, "style_lesson": lesson, "decision_lesson": reviewed}
+
+
+async def _style(moment: Moment, state: DeskState) -> tuple[StyleSelection, Lesson | None]:
     lesson = moment.memories.style_lesson(moment)
     style = await select_style(
         moment.agents,
@@ -39,16 +56,32 @@ async def style_selection(state: DeskState, runtime: Runtime[Moment]) -> DeskSta
         style_statistics=lesson.statistics if lesson else None,
         lesson_id=lesson.lesson_id if lesson else None,
     )
-    return {"style": style, "style_lesson": lesson}
+    return style, lesson
+
+
+def _may_force_exit(moment: Moment, state: DeskState) -> bool:
+    """Whether some style would sell the open position without asking the decision agent."""
+    if not moment.rules.has_risk or moment.rules.stop_mode == "intraday":
+        return False
+    account = moment.required_account()
+    return any(forced_exit(account, moment.memories.watch(moment, state, style=style).exits) is not None for style in STYLES)
 
 
 async def risk_intercept(state: DeskState, runtime: Runtime[Moment]) -> DeskState:
-    """Write the style's thresholds and compare the open position with them (spec 6.1)."""
+    """Write the exits in force, by style and anchor, and compare the open position with them (spec 6.1).
+
+    Under stops inside the bar nothing is compared here: orders at these exits do it from the next bar on.
+    """
     moment = runtime.context
+    watch = moment.memories.watch(moment, state, style=state["style"].style)
+    moment.memories.keep_watch(moment, watch)
     if not moment.rules.has_risk:
-        return {"thresholds": None, "forced_exit": None}
-    limits = thresholds(state["style"].style, state["features"].sigma10_fraction, moment.rules.profile)
-    return {"thresholds": limits, "forced_exit": forced_exit(moment.required_account(), limits)}
+        return {"thresholds": None, "daily_thresholds": None, "forced_exit": None}
+    return {
+        "thresholds": watch.exits,
+        "daily_thresholds": watch.daily,
+        "forced_exit": None if moment.rules.stop_mode == "intraday" else forced_exit(moment.required_account(), watch.exits),
+    }
 
 
 def after_intercept(state: DeskState) -> Literal["decision", "sizing"]:
@@ -59,12 +92,7 @@ def after_intercept(state: DeskState) -> Literal["decision", "sizing"]:
 async def decision(state: DeskState, runtime: Runtime[Moment]) -> DeskState:
     """Ask for buy, hold or sell, with the experience of past decisions in front."""
     moment = runtime.context
-    lesson = await tell_lesson(
-        moment.agents,
-        moment.memories.decision_lesson(moment, today=state["features"]),
-        session=moment.session,
-        settings=moment.rules.reflection,
-    )
+    lesson = state["decision_lesson"] if "decision_lesson" in state else await _decision_lesson(moment, state)
     made = await decide(
         moment.agents,
         session=moment.session,
@@ -83,13 +111,23 @@ async def decision(state: DeskState, runtime: Runtime[Moment]) -> DeskState:
     return {"decision": made, "decision_lesson": lesson}
 
 
+async def _decision_lesson(moment: Moment, state: DeskState) -> Lesson | None:
+    return await tell_lesson(
+        moment.agents,
+        moment.memories.decision_lesson(moment, today=state["features"]),
+        session=moment.session,
+        settings=moment.rules.reflection,
+    )
+
+
 async def sizing(state: DeskState, runtime: Runtime[Moment]) -> DeskState:
     """Turn the action, or the forced exit, into whole shares."""
     moment = runtime.context
     account, rules, style = moment.required_account(), moment.rules, state["style"].style
-    forced = state["forced_exit"]
-    if forced is not None:
-        sized = size_forced_exit(forced, account=account, style=style, profile=rules.profile)
+    forced, limits = state["forced_exit"], state["thresholds"]
+    conditions = moment.memories.purchase_conditions(moment)
+    if forced is not None and limits is not None:
+        sized = size_forced_exit(forced, account=account, style=limits.style, profile=rules.profile)
     else:
         made = state["decision"]
         sized = size_action(
@@ -99,6 +137,8 @@ async def sizing(state: DeskState, runtime: Runtime[Moment]) -> DeskState:
             profile=rules.profile,
             commission=rules.commission,
             gap_buffer_fraction=rules.gap_buffer_fraction,
+            slippage=rules.slippage,
+            conditions=conditions,
         )
-    moment.memories.keep_decision(moment, state=state, sizing=sized)
+    moment.memories.keep_decision(moment, state=state, sizing=sized, conditions=conditions)
     return {"sizing": sized, "decision": state.get("decision")}

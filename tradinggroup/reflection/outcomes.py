@@ -175,7 +175,13 @@ def label_decision(
     )
     ordered = {
         action: size_action(
-            action, account=case.account, style=case.style, profile=profile, commission=commission, gap_buffer_fraction=gap_buffer_fraction
+            action,
+            account=case.account,
+            style=case.style,
+            profile=profile,
+            commission=commission,
+            gap_buffer_fraction=gap_buffer_fraction,
+            conditions=case.conditions,
         ).shares
         for action in ACTIONS
     }

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from tradinggroup.clock import iso_utc
 from tradinggroup.data.features import Features
 from tradinggroup.risk.account import Account
+from tradinggroup.risk.limits import NO_CONDITIONS, PurchaseConditions
 
 NewsState = Literal["read", "none", "failed", "off"]
 """What is known of a session's news: a score, that there was none, nothing since the call failed, nothing since it is not read."""
@@ -138,6 +139,8 @@ class DecisionCase:
     """False in a run without the forecasting agent: `gated_label` is then a stand-in that no text may show."""
     has_style: bool = True
     """False in a run without the style agent, whose prompts show neither style nor account (spec 10)."""
+    conditions: PurchaseConditions = NO_CONDITIONS
+    """Halt and volume at the decision: the other two actions are measured under the same limits."""
 
     @property
     def is_failure(self) -> bool:
