@@ -177,7 +177,7 @@ def test_a_replay_refuses_the_network(finished: tuple[Project, RunFolder], tmp_p
             socket.create_connection(("127.0.0.1", 9), timeout=1)
             return await super().answer(request)
 
-    monkeypatch.setattr(execution, "make_model", lambda name, settings: Connecting())
+    monkeypatch.setattr(execution, "make_model", lambda name, settings, *_, **__: Connecting())
     with pytest.raises(DataError, match="network is refused"):
         run_experiment(project, resolved(project), RunOptions(calls="replay"))
 
@@ -216,7 +216,7 @@ def test_a_run_that_died_and_was_resumed_equals_the_unbroken_one(
     _, unbroken = finished
     project = new_project(tmp_path / "project")
     with monkeypatch.context() as patch:
-        patch.setattr(execution, "make_model", lambda name, settings: DyingAnalyst(calls))
+        patch.setattr(execution, "make_model", lambda name, settings, *_, **__: DyingAnalyst(calls))
         with pytest.raises(ProviderError):
             run_study(project)
     (folder,) = project.runs_folder.iterdir()

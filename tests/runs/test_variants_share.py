@@ -36,7 +36,7 @@ def test_what_one_variant_asked_the_next_one_reads(project: Project, monkeypatch
     double = FunctionModel(answer_by_content)
     monkeypatch.setenv("OPENAI_API_KEY", "none")
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
-    monkeypatch.setattr(execution, "make_model", lambda name, settings: double)
+    monkeypatch.setattr(execution, "make_model", lambda name, settings, *_, **__: double)
     variants = load_variants(project, "study", [Override("model", "openai:double", "--model")])
     runs = [run_experiment(project, each, RunOptions()) for each in variants]
     first, second = (run.header["calls"] for run in runs)
@@ -52,7 +52,7 @@ def test_a_variant_that_died_is_resumed_in_its_own_folder(project: Project, monk
     without_risk, _ = load_variants(project, "study")
     unbroken = run_experiment(project, without_risk, RunOptions())
     with monkeypatch.context() as patch:
-        patch.setattr(execution, "make_model", lambda name, settings: DyingAnalyst(100))
+        patch.setattr(execution, "make_model", lambda name, settings, *_, **__: DyingAnalyst(100))
         with pytest.raises(ProviderError):
             run_experiment(project, without_risk, RunOptions())
     broken = next(RunFolder.open(path) for path in project.runs_folder.iterdir() if path.name != unbroken.name)

@@ -22,6 +22,7 @@ from tradinggroup.models.recordings import RecordingStore
 from tradinggroup.models.registry import check_model, is_local
 from tradinggroup.project import Project
 from tradinggroup.retrieval.registry import check_retrieval, is_served
+from tradinggroup.runs.cutoffs import cutoff_warnings, cutoffs_of
 from tradinggroup.runs.execution import Execution
 from tradinggroup.runs.folder import RECORDINGS, RunFolder
 from tradinggroup.runs.header import RunStart, named, start_header
@@ -52,14 +53,17 @@ def run_experiment(project: Project, resolved: ResolvedExperiment, options: RunO
     inputs = inputs_of_project(project, resolved)
     _check_models(inputs, options.calls)
     markets = markets_of(inputs)
+    sessions = next(iter(markets.values())).sessions
+    cutoffs = cutoffs_of(inputs, sessions)
     start = RunStart(
         experiment=inputs.experiment,
         arguments=options.arguments,
         bundle=inputs.bundle,
         models=inputs.models,
         cards={agent: card.hash for agent, card in inputs.cards.items()},
-        sessions=next(iter(markets.values())).sessions,
-        warnings=window_warnings(inputs, markets),
+        sessions=sessions,
+        warnings=[*window_warnings(inputs, markets), *cutoff_warnings(cutoffs)],
+        cutoffs=cutoffs,
         calls_mode=options.calls,
         project_root=project.root,
         started_at=utc_now(),
@@ -137,6 +141,7 @@ def _execute(
             mode=calls,
             progress=progress or NoProgress(),
             chunks_folder=project.chunks_folder,
+            probes_file=project.probes_file,
         ).run()
     keep_lessons(project, run)
     return run
@@ -151,7 +156,7 @@ def _check_models(inputs: RunInputs, calls: CallsMode) -> None:
     """A wrong name or a missing key is said before a folder is made; recordings alone need no key."""
     if not inputs.experiment.agents_enabled:
         return
-    for name in sorted(set(inputs.models.values())):
-        check_model(name, is_asked=calls != "replay")
+    for agent, card in inputs.cards.items():
+        check_model(inputs.model_of(agent), inputs.registry, parameters=card.more_parameters, is_asked=calls != "replay")
     if calls != "replay":
         check_retrieval(inputs.experiment.retrieval)

@@ -19,6 +19,7 @@ from tradinggroup.models.gateway import CallsMode, Gateway
 from tradinggroup.models.loop import LoopThread
 from tradinggroup.models.recordings import RecordingStore
 from tradinggroup.models.registry import make_model
+from tradinggroup.models.rung_choice import RungChoice, rungs_of
 from tradinggroup.retrieval.chunk_store import ChunkStore
 from tradinggroup.retrieval.kept_embedder import VectorSources
 from tradinggroup.retrieval.registry import Retrieval, make_retrieval
@@ -45,28 +46,31 @@ class Execution:
     progress: Progress
     chunks_folder: Path | None = None
     """Where chunks and vectors are kept across runs; without it nothing is read from other runs or left for them."""
+    probes_file: Path | None = None
+    """Where the project keeps how servers can be asked; without it, what a probe finds is the run's alone."""
 
     def run(self) -> RunFolder:
         """Run to the end and return the folder.
 
         Raises what ended the run early, after the folder was closed with the status that says so.
         """
-        gateway = self._gateway()
+        rungs = RungChoice(self.inputs.experiment.models.structured_output, used=rungs_of(self.run_store), probes=self.probes_file)
+        gateway = self._gateway(rungs)
         retrieval = self._retrieval(gateway)
         # Rows whose recordings a kill has lost could not come out the same again: another answer would be given.
         self.writer.write_after(self.run_store.flush)
         try:
             with LoopThread() as loop, self._closing(gateway, retrieval, loop):
                 self._run_agents(gateway, retrieval, loop)
-            return self._finish_whole(gateway)
+            return self._finish_whole(gateway, rungs)
         except BaseException as error:
-            self._finish(_status_of(error), self._partial_figures(gateway))
+            self._finish(_status_of(error), self._partial_figures(gateway, rungs))
             raise
 
-    def _gateway(self) -> Gateway:
+    def _gateway(self, rungs: RungChoice) -> Gateway:
         settings = self.inputs.experiment.models
         return Gateway(
-            {name: make_model(name, settings) for name in sorted(set(self.inputs.models.values()))},
+            {name: make_model(name, settings, self.inputs.registry, rungs=rungs) for name in sorted(set(self.inputs.models.values()))},
             self.run_store,
             self.shared_store,
             mode=self.mode,
@@ -110,19 +114,22 @@ class Execution:
             closing.callback(lambda: loop.run(retrieval.aclose()))
             yield
 
-    def _finish_whole(self, gateway: Gateway) -> RunFolder:
+    def _finish_whole(self, gateway: Gateway, rungs: RungChoice) -> RunFolder:
         statistics = gateway.statistics
-        figures, report = result_figures(self.inputs, RunFolder.open(self.writer.folder), markets=self.markets)
+        calls = call_figures(self.inputs, statistics)
+        figures, report = result_figures(
+            self.inputs, RunFolder.open(self.writer.folder), markets=self.markets, model_bill_usd=calls["cost_usd"]
+        )
         for name, result in report.results.items():
             if result.reason is None:
                 self.writer.write_baseline(name, equity=_all_rows(result.equity), fills=_all_rows(result.fills))
         is_valid = statistics.failed <= self.inputs.experiment.models.max_error_fraction * statistics.total
-        return self._finish("success" if is_valid else "invalid", {**call_figures(self.inputs, statistics), **figures})
+        return self._finish("success" if is_valid else "invalid", {**calls, "structured_output": rungs.used, **figures})
 
-    def _partial_figures(self, gateway: Gateway) -> dict[str, Any]:
+    def _partial_figures(self, gateway: Gateway, rungs: RungChoice) -> dict[str, Any]:
         """What an early end can say: calls and holds so far; no metrics, since there is no whole window."""
         holds = hold_figures(RunFolder.open(self.writer.folder))
-        return {**call_figures(self.inputs, gateway.statistics), "holds": holds}
+        return {**call_figures(self.inputs, gateway.statistics), "structured_output": rungs.used, "holds": holds}
 
     def _finish(self, status: str, figures: Mapping[str, Any]) -> RunFolder:
         self.writer.finish(end_header(self.header, status=status, finished_at=utc_now(), results=figures))

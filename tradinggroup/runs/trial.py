@@ -24,6 +24,7 @@ from tradinggroup.models.loop import LoopThread
 from tradinggroup.models.port import ModelReply, ModelRequest, Usage
 from tradinggroup.models.recordings import RecordingStore
 from tradinggroup.models.registry import check_model, is_local, make_model
+from tradinggroup.models.rung_choice import RungChoice
 from tradinggroup.project import Project
 from tradinggroup.runs.preview import render_prompts
 from tradinggroup.settings import Experiment
@@ -145,9 +146,10 @@ def _ask_all(
     """Every reply, in the order of the requests. Local models are computed and, as in a run, not shared."""
     shared = None if all(is_local(name) for name in names) else RecordingStore.open(project.shared_recordings, shared=True)
     with tempfile.TemporaryDirectory(prefix="tradinggroup-try-") as folder, LoopThread() as loop:
+        rungs = RungChoice(experiment.models.structured_output, probes=project.probes_file)
         own = RecordingStore.open(Path(folder) / "recordings.sqlite")
         gateway = Gateway(
-            {name: make_model(name, experiment.models) for name in names}, own, shared, mode=calls, settings=experiment.models
+            {name: make_model(name, experiment.models, rungs=rungs) for name in names}, own, shared, mode=calls, settings=experiment.models
         )
 
         async def ask() -> list[ModelReply]:
