@@ -332,6 +332,7 @@ class _AccountRun:
             previous_equity_usd=self._equity_usd,
             sessions_since_stop=None if self._stopped_position is None else self._position - self._stopped_position,
             orders_filled=self._orders_filled,
+            sessions_held=self._book.sessions_held(self._position),
         )
 
     def _send_equity(self, account: Account) -> None:

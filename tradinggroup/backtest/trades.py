@@ -65,6 +65,10 @@ class TradeBook:
             trade.sold_usd -= shares * price_usd
         return None if trade.held_shares else self._close(session, position, reason)
 
+    def sessions_held(self, position: int) -> int | None:
+        """Sessions from the first fill of the open position to the one at `position`; None when flat."""
+        return None if self._trade is None else position - self._trade.entry_position
+
     def dividend(self, usd: float) -> None:
         """Cash paid to the shares held."""
         if self._trade is not None:

@@ -22,6 +22,8 @@ class Account:
     """Sessions since a STOP_LOSS sale last filled: 0 where one filled in this session; None where none ever did."""
     orders_filled: int = 0
     """Orders that filled in this session, exits inside the bar included."""
+    sessions_held: int | None = None
+    """Sessions since the first purchase of the open position filled: 0 where it did in this session; None when flat or not known."""
 
     @property
     def position_usd(self) -> float:

@@ -18,8 +18,10 @@ from tradinggroup.risk.thresholds import TOLERANCE_FRACTION, Thresholds
 class StopAnchor:
     """What ties an open position's exits to its past. A new account starts with an empty one."""
 
+    decided: Thresholds | None = None
+    """The style's own exits at the last close: those of the entry decision, where that bought a new position."""
     entry: Thresholds | None = None
-    """The style's exits at the last close at which the account was flat: for an open position those of its entry decision."""
+    """The style's own exits at the entry decision of the open position; None when flat."""
     stop_price_usd: float | None = None
     """Highest stop price of the open position so far, on the share scale of the last close; None when flat."""
 
@@ -48,11 +50,12 @@ def anchor_exits(
     """
     cost_usd = account.average_cost_usd
     if account.shares == 0 or not cost_usd:
-        return daily, StopAnchor(entry=daily)
-    entry = before.entry if before.entry is not None else daily
-    highest_usd = cost_usd * (1 + entry.stop_loss_fraction)
-    if before.stop_price_usd is not None:
-        highest_usd = before.stop_price_usd / split_ratio
+        return daily, StopAnchor(decided=daily)
+    if before.entry is None or before.stop_price_usd is None or account.sessions_held == 0:
+        entry = before.decided or daily
+        highest_usd = cost_usd * (1 + entry.stop_loss_fraction)
+    else:
+        entry, highest_usd = before.entry, before.stop_price_usd / split_ratio
     match mode:
         case "daily":
             exits = daily
@@ -62,7 +65,8 @@ def anchor_exits(
             exits = _tightened(daily, cost_usd=cost_usd, highest_usd=highest_usd)
         case _:
             assert_never(mode)
-    return exits, StopAnchor(entry=entry, stop_price_usd=max(highest_usd, cost_usd * (1 + exits.stop_loss_fraction)))
+    stop_usd = max(highest_usd, cost_usd * (1 + exits.stop_loss_fraction))
+    return exits, StopAnchor(decided=daily, entry=entry, stop_price_usd=stop_usd)
 
 
 def _tightened(daily: Thresholds, *, cost_usd: float, highest_usd: float) -> Thresholds:
