@@ -26,6 +26,8 @@ from tradinggroup.agents.context import AgentContext
 from tradinggroup.agents.news_sentiment import select_items
 from tradinggroup.agents.report_retrieval import find_passages
 from tradinggroup.data.bundle import Bundle
+from tradinggroup.data.calendar import ExchangeCalendar
+from tradinggroup.data.decision_clock import DecisionClock
 from tradinggroup.data.records import Filing, NewsItem
 from tradinggroup.errors import TradinggroupError
 from tradinggroup.models.rules import RulesAnalyst
@@ -73,7 +75,8 @@ def measure(embedder: str, symbol: str, items: list[NewsItem], filing: Filing, *
     settings = RetrievalSettings(embedder=embedder)
     store = ChunkStore(folder, embedder=embedder)
     retrieval = make_retrieval(settings, model=RulesAnalyst(), models=ModelSettings(), sources=VectorSources(chunk_store=store))
-    context = AgentContext(symbol, AgentSettings(), load_cards(Project(ROOT)), RulesAnalyst(), "rules", retrieval.parts)
+    clock = DecisionClock(ExchangeCalendar(first=NOW.date(), last=NOW.date()))
+    context = AgentContext(symbol, AgentSettings(), load_cards(Project(ROOT)), RulesAnalyst(), "rules", retrieval.parts, clock)
 
     async def both() -> tuple[float, float]:
         news = await _seconds(lambda: select_items(context, items, session=NOW.date()))

@@ -128,9 +128,8 @@ def test_repeated_lists_add_up_and_repeated_values_must_agree(project: Project) 
         ("symbols=A,B,A", "SETTING_INVALID", "symbols names A twice, origin=--set"),
         ("start=2024-05-01", "DATES_OUTSIDE", "start=2024-05-01 (--set) is after end=2024-03-28 (backtests/x.toml)"),
         ("accounts=shared", "NOT_BUILT_YET", "accounts=shared, origin=--set: this version cannot do that yet. Allowed: separate."),
-        ("fill=next_close", "NOT_BUILT_YET", "Allowed: next_open."),
-        ("fill=same_close", "NOT_BUILT_YET", "fill=same_close"),
-        ("decide=pre_open", "NOT_BUILT_YET", "Allowed: after_close."),
+        ("decide=open", "SETTING_INVALID", "decide=open must be one of after_close, pre_open"),
+        ("pre_open_minutes=0", "SETTING_INVALID", "pre_open_minutes=0 must be greater than or equal to 1"),
         ("convention=finsaber", "SETTING_INVALID", "finsaber does not know the baseline constant_exposure"),
         ("convention=paper", "SETTING_INVALID", "must be one of default, finsaber"),
         ("variants=1", "SETTING_INVALID", "variants is no single setting, origin=--set"),
@@ -145,6 +144,23 @@ def test_wrong_overrides(project: Project, override: str, code: str, says: str) 
     assert caught.value.code == code
     assert says in str(caught.value)
     assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize("decide", ["after_close", "pre_open"])
+@pytest.mark.parametrize("fill", ["next_open", "next_close", "same_close"])
+def test_a_decision_is_never_made_after_its_own_fill(project: Project, decide: str, fill: str) -> None:
+    text = f'{BASE}decide = "{decide}"\nfill = "{fill}"\n'
+    if (decide, fill) != ("pre_open", "same_close"):
+        assert load(project, text).experiment.fill == fill
+        return
+    with pytest.raises(UsageError, match=r"SETTING_INVALID: decide=pre_open \(backtests/x.toml\) fill=same_close .* next_open"):
+        load(project, text)
+
+
+def test_finsaber_has_a_clock_of_its_own(project: Project) -> None:
+    text = f'{BASE}decide = "pre_open"\nconvention = "finsaber"\nagents_enabled = false\nbaselines = ["sma_cross"]\n'
+    with pytest.raises(UsageError, match="decide is fixed by the convention finsaber"):
+        load(project, text)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,12 @@ from tests.support.poison import poisoned
 from tradinggroup.backtest.sink import RowKind
 from tradinggroup.clock import parse_utc
 from tradinggroup.data.bundle import Bundle
+from tradinggroup.data.decision_clock import DecisionClock
 from tradinggroup.data.view import View
 from tradinggroup.models.answers import Decision, ExperienceSummary, Forecast, NewsScore, ReportSummary, StyleChoice
 from tradinggroup.models.port import Failure, FailureKind, ModelReply, ModelRequest
 from tradinggroup.models.rules import RulesAnalyst
-from tradinggroup.settings import AgentSettings, ForecastSettings, ReflectionSettings
+from tradinggroup.settings import AgentSettings, Decide, ForecastSettings, ReflectionSettings
 
 UP_TO_THE_CLOCK = (RowKind.DECISION, RowKind.OUTCOME, RowKind.REFLECTION, RowKind.EQUITY)
 
@@ -42,30 +43,43 @@ class KeepingRules(RulesAnalyst):
 # -- 1. No record newer than the clock reaches a prompt ---------------------------------------------------------------
 
 
-def test_no_record_newer_than_the_clock_reaches_a_prompt() -> None:
-    """Every headline of the demo that a prompt quotes was known at the session's close."""
+@pytest.mark.parametrize(("decide", "end", "at_least"), [("after_close", date(2023, 3, 31), 300), ("pre_open", date(2023, 2, 10), 100)])
+def test_no_record_newer_than_the_clock_reaches_a_prompt(decide: Decide, end: date, at_least: int) -> None:
+    """Every headline of the demo that a prompt quotes was known at the decision's clock."""
     bundle, model = demo_bundle(), KeepingRules()
-    run_desk(bundle, start=date(2023, 1, 3), end=date(2023, 3, 31), model=model)
+    run_desk(bundle, start=date(2023, 1, 3), end=end, model=model, decide=decide)
+    clock = DecisionClock(bundle.calendar, decide)
     news = bundle.frames().news
     first_known = {
         (row.symbol, row.title): row.known_at for row in news[news["title"] != ""].sort_values("known_at", ascending=False).itertuples()
     }
     quoted = 0
     for request in model.requests:
-        close = bundle.calendar.close_at(date.fromisoformat(request.session))
+        as_of = clock.as_of(date.fromisoformat(request.session))
         text = request.messages[-1].content
         for (symbol, title), known_at in first_known.items():
             if symbol == request.symbol and title in text:
                 quoted += 1
-                assert known_at <= close, (request.session, request.agent, title)
-    assert quoted > 300
+                assert known_at <= as_of, (request.session, request.agent, title)
+    assert quoted > at_least
 
 
-@pytest.mark.parametrize("placebo", [(), ("news", "filings", "reflections")], ids=["true", "placebo"])
-def test_every_decision_line_is_as_old_as_its_clock(placebo: tuple[str, ...]) -> None:
-    lines = run_desk(demo_bundle(), start=date(2023, 1, 3), end=date(2023, 6, 30), placebo=placebo).rows[RowKind.DECISION]
-    assert len(lines) > 300
+@pytest.mark.parametrize(
+    ("settings", "end"),
+    [
+        ({}, date(2023, 6, 30)),
+        ({"placebo": ("news", "filings", "reflections")}, date(2023, 6, 30)),
+        ({"placebo": ("news", "filings", "reflections"), "decide": "pre_open"}, date(2023, 2, 28)),
+    ],
+    ids=["true", "placebo", "placebo before the open"],
+)
+def test_every_decision_line_is_as_old_as_its_clock(settings: dict[str, Any], end: date) -> None:
+    bundle = demo_bundle()
+    lines = run_desk(bundle, start=date(2023, 1, 3), end=end, **settings).rows[RowKind.DECISION]
+    clock = DecisionClock(bundle.calendar, settings.get("decide", "after_close"))
+    assert len(lines) > 100
     for line in lines:
+        assert parse_utc(line["as_of"]) == clock.as_of(date.fromisoformat(line["session"]))
         assert parse_utc(line["newest_known_at"]) <= parse_utc(line["as_of"])
         for item in line["news_sentiment"]["items"]:
             assert parse_utc(item["known_at"]) <= parse_utc(line["as_of"])
@@ -78,8 +92,9 @@ def assert_same_past(bundle: Bundle, folder: Path, *, start: date, clock: date, 
     """Every line up to `clock` is the same bytes on `bundle` and on its copy with a poisoned future."""
     honest = KeepingRules()
     cheated = KeepingRules()
+    moment = DecisionClock(bundle.calendar, settings.get("decide", "after_close")).as_of(clock)
     before = run_desk(bundle, start=start, end=end, model=honest, **settings)
-    after = run_desk(poisoned(bundle, after=clock, folder=folder), start=start, end=end, model=cheated, **settings)
+    after = run_desk(poisoned(bundle, after=clock, folder=folder, moment=moment), start=start, end=end, model=cheated, **settings)
     for kind in UP_TO_THE_CLOCK:
         assert before.file(kind, through=clock) == after.file(kind, through=clock), kind
         assert before.file(kind, through=clock)
@@ -95,6 +110,12 @@ def _prompts(model: KeepingRules, clock: date) -> list[str]:
 def test_a_poisoned_future_changes_nothing_before_it_on_the_demo(tmp_path: Path, clock: date) -> None:
     """As traded: a 7:1 split and a dividend are inserted after the clock, and every adjusted close is recomputed."""
     assert_same_past(demo_bundle(), tmp_path / "demo", start=date(2023, 2, 1), clock=clock, end=date(2023, 7, 14))
+
+
+@pytest.mark.parametrize(("clock", "end"), [(date(2023, 6, 12), date(2023, 6, 16)), (date(2023, 6, 16), date(2023, 6, 21))])
+def test_a_poisoned_future_changes_nothing_before_it_before_the_open(tmp_path: Path, clock: date, end: date) -> None:
+    """Everything known after the morning of the next session is poisoned: on the eve of the split, and over a long weekend."""
+    assert_same_past(demo_bundle(), tmp_path / "demo", start=date(2023, 5, 15), clock=clock, end=end, decide="pre_open")
 
 
 PLACEBO = ("news", "filings", "reflections")
@@ -119,6 +140,13 @@ def test_a_poisoned_future_changes_nothing_before_it_on_real_data(shared_data: P
     assert_same_past(bundle, tmp_path / "poisoned", start=date(2025, 3, 3), clock=date(2025, 4, 24), end=date(2025, 5, 30))
 
 
+def test_a_poisoned_future_changes_nothing_before_it_on_real_data_before_the_open(shared_data: Path, tmp_path: Path) -> None:
+    """TSLA filed its 10-Q on the evening of the clock's session, and nearly all news of a night is on one side of the morning."""
+    bundle = real_bundle(shared_data, tmp_path, symbols=["TSLA"], start=date(2024, 12, 2), end=date(2025, 5, 30))
+    span = {"start": date(2025, 4, 1), "clock": date(2025, 4, 22), "end": date(2025, 4, 30)}
+    assert_same_past(bundle, tmp_path / "poisoned", **span, decide="pre_open")
+
+
 def test_a_poisoned_future_changes_nothing_before_it_on_real_as_traded_prices(shared_data: Path, tmp_path: Path) -> None:
     """Real splits inside: TSLA 5:1 in 2020, prices as traded, no news."""
     bundle = real_bundle(
@@ -138,6 +166,20 @@ def test_the_poison_test_finds_a_planted_leak(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(View, "news", leaky)
     with pytest.raises(AssertionError):
         assert_same_past(demo_bundle(), tmp_path / "demo", start=date(2023, 2, 1), clock=date(2023, 3, 15), end=date(2023, 4, 14))
+
+
+def test_the_poison_test_finds_a_clock_that_is_an_hour_late(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half an hour after the open in place of half an hour before it: one headline more."""
+    honest = DecisionClock.as_of
+    span = {"start": date(2023, 5, 15), "clock": date(2023, 6, 13), "end": date(2023, 6, 16)}  # an item at 9:59 on the morning after
+    moment = DecisionClock(demo_bundle().calendar, "pre_open").as_of(span["clock"])
+    cheated = poisoned(demo_bundle(), after=span["clock"], folder=tmp_path / "poisoned", moment=moment)
+    monkeypatch.setattr(DecisionClock, "as_of", lambda self, session: honest(self, session) + timedelta(hours=1))
+    lines = [
+        run_desk(bundle, start=span["start"], end=span["end"], decide="pre_open").file(RowKind.DECISION, through=span["clock"])
+        for bundle in (demo_bundle(), cheated)
+    ]
+    assert lines[0] != lines[1]
 
 
 # -- 3. Serial and concurrent runs are identical ----------------------------------------------------------------------

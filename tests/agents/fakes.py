@@ -10,6 +10,8 @@ from tests.doubles import FunctionModel
 from tradinggroup.agents.card import load_cards
 from tradinggroup.agents.context import AgentContext
 from tradinggroup.agents.outputs import Forecasting, NewsSentiment, ReportRetrieval, StyleSelection
+from tradinggroup.data.calendar import ExchangeCalendar
+from tradinggroup.data.decision_clock import DecisionClock
 from tradinggroup.data.features import Features
 from tradinggroup.data.records import Filing, Fundamentals, NewsItem
 from tradinggroup.models.answers import Answer, Decision, Forecast, NewsScore, ReportSummary, StyleChoice
@@ -93,6 +95,7 @@ def context(model: ChatModel, **changes: object) -> AgentContext:
         model=model,
         model_name="rules",
         retrieval=make_retrieval(RetrievalSettings(), model=model, models=ModelSettings()).parts,
+        clock=DecisionClock(ExchangeCalendar(first=SESSION, last=SESSION)),
     )
     return replace(made, **changes)  # type: ignore[arg-type]
 

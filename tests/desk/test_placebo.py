@@ -11,6 +11,7 @@ from tests.support.desk_runs import LineSink, demo_bundle, run_desk
 from tradinggroup.backtest.sink import RowKind
 from tradinggroup.clock import parse_utc
 from tradinggroup.data.bundle import Bundle
+from tradinggroup.data.decision_clock import DecisionClock
 from tradinggroup.data.view import View
 from tradinggroup.desk.placebo import PlaceboViews
 
@@ -24,7 +25,7 @@ def bundle() -> Bundle:
 
 
 def placebo(bundle: Bundle, *what: str, seed: int = 7) -> PlaceboViews:
-    return PlaceboViews(bundle, SYMBOL, what=what, seed=seed, derived_text="exclude")
+    return PlaceboViews(bundle, SYMBOL, clock=DecisionClock(bundle.calendar), what=what, seed=seed, derived_text="exclude")
 
 
 def view_at(bundle: Bundle, session: date) -> View:
@@ -57,7 +58,7 @@ def test_the_first_session_has_no_past_and_so_no_news(bundle: Bundle) -> None:
 
 def test_donors_depend_on_seed_symbol_and_session_alone(bundle: Bundle) -> None:
     def donors(seed: int, symbol: str = SYMBOL) -> list[date]:
-        views = PlaceboViews(bundle, symbol, what=("news",), seed=seed, derived_text="exclude")
+        views = PlaceboViews(bundle, symbol, clock=DecisionClock(bundle.calendar), what=("news",), seed=seed, derived_text="exclude")
         sessions = bundle.calendar.sessions(date(2023, 3, 1), date(2023, 3, 31))
         return [views.news(view_at(bundle, session), news_after(bundle, session))[0].session for session in sessions]
 

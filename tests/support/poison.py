@@ -5,7 +5,7 @@ If a decision line at or before the moment differs between the two bundles, some
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +19,13 @@ SPLIT_RATIO = 7.0
 DIVIDEND_FRACTION = 0.05
 
 
-def poisoned(bundle: Bundle, *, after: date, folder: Path, symbols: tuple[str, ...] | None = None) -> Bundle:
-    """A copy of `bundle` in `folder` in which every record known after the close of session `after` is absurd.
+def poisoned(bundle: Bundle, *, after: date, folder: Path, moment: datetime | None = None) -> Bundle:
+    """A copy of `bundle` in `folder` in which every record known after `moment` is absurd; by default the close of session `after`.
 
     On an as-traded bundle a 7:1 split and a 5 % dividend per symbol are inserted on the second and third session after it,
     and the adjusted column is recomputed over the whole span, as a data vendor would.
     """
-    clock = pd.Timestamp(bundle.calendar.close_at(after))
+    clock = pd.Timestamp(moment or bundle.calendar.close_at(after))
     frames = bundle.frames()
     prices = _poison_prices(frames.prices.copy(), clock)
     actions = frames.actions

@@ -10,6 +10,7 @@ from tradinggroup.agents import absent
 from tradinggroup.agents.context import AgentContext, ask
 from tradinggroup.agents.outputs import DecisionOutput, Forecasting, NewsSentiment, ReportRetrieval, StyleSelection, newest
 from tradinggroup.agents.research_block import research_values
+from tradinggroup.agents.timing import FILL_NAMES, fill_note
 from tradinggroup.agents.wording import (
     NO_EXPERIENCE,
     account_evidence,
@@ -64,6 +65,8 @@ async def decide(
             "style_selection": absent.shown(context, "style", style_text(style), otherwise=absent.NO_STYLE),
             "account": absent.shown(context, "style", account_text(account), otherwise=absent.NO_ACCOUNT),
             "limits": limits_text(thresholds),
+            "fill": FILL_NAMES[context.fill],
+            "fill_note": fill_note(context.clock, context.fill),
             "performance": absent.shown(context, "style", performance, otherwise=absent.NO_PERFORMANCE),
             "experience": absent.shown(context, "reflections", experience or NO_EXPERIENCE, otherwise=absent.NO_EXPERIENCE),
         },

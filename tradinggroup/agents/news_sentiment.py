@@ -17,7 +17,8 @@ from tradinggroup.agents.as_given import ItemAsGiven, first_items
 from tradinggroup.agents.context import AgentContext, ask, asker
 from tradinggroup.agents.news_importance import base_score, influence
 from tradinggroup.agents.outputs import NewsItemAnalysis, NewsSentiment, SentimentLabel
-from tradinggroup.agents.wording import hours_ago, weekday
+from tradinggroup.agents.timing import clock_text, session_text
+from tradinggroup.agents.wording import hours_ago
 from tradinggroup.data.records import NewsItem
 from tradinggroup.models.answers import NewsScore
 from tradinggroup.models.port import Failure, ModelReply
@@ -110,7 +111,8 @@ async def _ask_item(context: AgentContext, scored: ScoredItem | ItemAsGiven, ses
         agent=AGENT,
         template="item",
         values={
-            "session": weekday(session),
+            "session": session_text(context.clock, session),
+            "clock": clock_text(context.clock, session),
             "title": quoted(item.title, otherwise="(no headline)"),
             "summary": quoted(item.summary, otherwise="(headline only)"),
             "source": quoted(item.source, otherwise="(unknown)"),
@@ -147,7 +149,8 @@ async def _overall(context: AgentContext, analyses: Sequence[NewsItemAnalysis], 
         agent=AGENT,
         template="overall",
         values={
-            "session": weekday(session),
+            "session": session_text(context.clock, session),
+            "clock": clock_text(context.clock, session),
             "items": "\n".join(_item_line(number, analysis) for number, analysis in enumerate(read, start=1)),
             "items_seen": str(items_seen),
         },

@@ -13,6 +13,7 @@ from datetime import date
 from typing import cast
 
 from tradinggroup.agents.context import AgentContext, ask
+from tradinggroup.agents.timing import PAST_FILL_NAMES, REWARD_SPANS
 from tradinggroup.models.answers import ExperienceSummary
 from tradinggroup.models.registry import is_local
 from tradinggroup.reflection.memory import Lesson
@@ -49,7 +50,12 @@ async def _told(context: AgentContext, lesson: Lesson, session: date, settings: 
         context,
         agent=AGENT,
         template=lesson.agent,
-        values={"record": lesson.text, "words": str(words)},
+        values={
+            "record": lesson.text,
+            "words": str(words),
+            "fill": PAST_FILL_NAMES[context.fill],
+            "reward_span": REWARD_SPANS[context.fill],
+        },
         evidence={"text": lesson.text},
         session=session,
     )

@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from tradinggroup.models.answers import Answer, Decision, ExperienceSummary, Forecast, NewsScore, ReportSummary, StyleChoice
 
 _SYMBOL = {"symbol": "the ticker", "schema": "the fields of the answer"}
-_TODAY = _SYMBOL | {"session": "the session's weekday; no prompt needs its date"}
+_TODAY = _SYMBOL | {
+    "session": "the weekday on which the prompt is asked; no prompt needs its date",
+    "clock": "when on that day: after the close, or how long before the open",
+}
 _EVIDENCE = _TODAY | {
     "features": "technical features of the close, as fractions and percentages",
     "news_sentiment": "score and analysis of the session's news, or that there is none",
@@ -73,10 +76,20 @@ ROLES: dict[str, Role] = {
                     "style_selection": "the session's style and why",
                     "limits": "stop loss and take profit of the style, as percentages",
                     "performance": "how the account did lately",
+                    "fill": "where the order goes: the next open, by default",
+                    "fill_note": "where it fills, and where not",
                 }
             },
         ),
-        Role("reflection", ExperienceSummary, {"forecasting": _RECORD, "decision": _RECORD}),
+        Role(
+            "reflection",
+            ExperienceSummary,
+            {
+                "forecasting": _RECORD,
+                "decision": _RECORD
+                | {"fill": "where the orders filled: the next open, by default", "reward_span": "the session whose return the reward is"},
+            },
+        ),
     )
 }
 """The agents in their order. An agent with one template needs no `[[name]]` line in its card."""

@@ -101,13 +101,13 @@ def news_text(news: NewsSentiment) -> str:
     return f"{head} {quoted(news.analysis)}".rstrip()
 
 
-def report_text(report: ReportRetrieval, session: date) -> str:
-    """All forms, one after the other, with their age at `session`."""
-    return "\n".join(_form_text(form, session) for form in report.forms) or "No filing is known."
+def report_text(report: ReportRetrieval, today: date) -> str:
+    """All forms, one after the other, with their age on `today`, the day in New York on which the prompt is asked."""
+    return "\n".join(_form_text(form, today) for form in report.forms) or "No filing is known."
 
 
-def _form_text(form: FormReport, session: date) -> str:
-    age, ended = (session - form.known_at.astimezone(NEW_YORK).date()).days, _days(form.period, session)
+def _form_text(form: FormReport, today: date) -> str:
+    age, ended = (today - form.known_at.astimezone(NEW_YORK).date()).days, _days(form.period, today)
     head = f"{form.form}, filed {age} days ago, for a period " + ("not stated" if ended is None else f"that ended {ended} days ago")
     if form.summary is None:
         return f"{head}: it could not be summarised; nothing is known from it."

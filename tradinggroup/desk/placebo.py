@@ -10,6 +10,7 @@ from collections.abc import Collection
 from datetime import date, datetime, timedelta
 
 from tradinggroup.data.bundle import Bundle
+from tradinggroup.data.decision_clock import DecisionClock
 from tradinggroup.data.records import Filing, Fundamentals
 from tradinggroup.data.view import DerivedText, View
 from tradinggroup.reflection.chance import stream
@@ -20,8 +21,11 @@ JUST_BEFORE = timedelta(microseconds=1)
 class PlaceboViews:
     """The views of one symbol in which its evidence is replaced; each depends on (seed, symbol, session) alone."""
 
-    def __init__(self, bundle: Bundle, symbol: str, *, what: Collection[str], seed: int, derived_text: DerivedText) -> None:
+    def __init__(
+        self, bundle: Bundle, symbol: str, *, clock: DecisionClock, what: Collection[str], seed: int, derived_text: DerivedText
+    ) -> None:
         self._bundle = bundle
+        self._clock = clock
         self._symbol = symbol
         self._what = frozenset(what)
         self._seed = seed
@@ -35,13 +39,12 @@ class PlaceboViews:
         """
         if "news" not in self._what:
             return view, after
-        calendar = self._bundle.calendar
         past = self._sessions_before(view.session)
         if not past:
             return view, view.as_of
         generator = stream(self._seed, symbol=self._symbol, session=view.session, purpose="placebo of news")
         donor = past[int(generator.integers(len(past)))]
-        return self._view(calendar.close_at(donor)), calendar.close_at(calendar.previous_session(donor))
+        return self._view(self._clock.as_of(donor)), self._clock.as_of(self._bundle.calendar.previous_session(donor))
 
     def reports(self, view: View) -> View:
         """A view at the same clock whose latest filing of each form is an earlier one, drawn anew at each session."""

@@ -14,7 +14,7 @@ from tradinggroup.backtest.sink import COLUMNS, RowKind
 from tradinggroup.runs.folder import Line
 
 DECISION_COLUMNS: Mapping[str, str] = {
-    "session": "trading date of the decision, made after its close",
+    "session": "trading date of the decision, made after its close or before the next open",
     "symbol": "which stock",
     "action": "buy, hold or sell as the decision agent asked; None on a forced exit or without a usable answer",
     "confidence": "of that action, 0 to 1",

@@ -81,7 +81,10 @@ def _more(text: str) -> list[str]:
 
 def _heading(case: Case) -> str:
     as_of = parse_utc(case.decision["as_of"]).astimezone(NEW_YORK)
-    return f"decision {case.session} {case.symbol}   as of {as_of:%H:%M} New York, newest input {_moment(case.decision['newest_known_at'])}"
+    day = "" if as_of.date().isoformat() == case.session else f"{as_of:%Y-%m-%d} "
+    newest = _moment(case.decision["newest_known_at"])
+    text = f"decision {case.session} {case.symbol}   as of {day}{as_of:%H:%M} New York, newest input {newest}"
+    return "\n".join(wrapped(text, then=" " * 6))
 
 
 def _moment(text: str) -> str:

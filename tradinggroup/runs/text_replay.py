@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from tradinggroup.clock import NEW_YORK, parse_utc
 from tradinggroup.errors import ErrorCode, UsageError, did_you_mean
 from tradinggroup.runs.case import AGENTS, Place, decisions_by_place
 from tradinggroup.runs.figures import WIDTH, columns, counted, usd, wrapped
@@ -18,7 +19,7 @@ from tradinggroup.runs.text_warnings import with_warnings
 
 @dataclass(frozen=True, slots=True)
 class ReplayStep:
-    """One session of a run: what filled at its open, what became known at its close, what was decided then."""
+    """One session of a run: what filled at its open, what became known at its close, what was decided then, or before the next open."""
 
     session: str
     fills: tuple[Line, ...]
@@ -124,10 +125,16 @@ def _fills(step: ReplayStep) -> Iterator[str]:
 
 
 def _decisions(step: ReplayStep) -> Iterator[str]:
-    label = "  close  "
     if step.decisions:
+        label = f"  {_decided(step.decisions[0]):<7}"
         table = columns([_decision_row(line) for line in step.decisions], left=6, width=WIDTH - len(label))
         yield from (f"{label}{row}" for row in table.splitlines())
+
+
+def _decided(line: Line) -> str:
+    """When the decision was made: at the session's close, or on a later day before the next open."""
+    day = parse_utc(line["as_of"]).astimezone(NEW_YORK).date().isoformat()
+    return "close" if day == line["session"] else "decide"
 
 
 def _decision_row(line: Line) -> list[str]:
