@@ -16,6 +16,7 @@ from tradinggroup.models.completion import Completion
 from tradinggroup.models.context_length import check_fits, end_if_too_long
 from tradinggroup.models.endpoint import OPENAI_SERVER
 from tradinggroup.models.port import Attempt, Failure, FailureKind, ModelReply, ModelRequest, Usage
+from tradinggroup.models.probe import Probe, probe
 from tradinggroup.models.registry_entries import ModelEntry, ServerEntry
 from tradinggroup.models.rung_choice import RungChoice
 from tradinggroup.models.rungs import repair_messages
@@ -55,6 +56,10 @@ class OpenAIChat:
     async def aclose(self) -> None:
         """Close the connections."""
         await self._server.aclose()
+
+    async def probe(self) -> tuple[Probe, str]:
+        """What the server can do on each rung, and its address. Raises as `answer` does."""
+        return await probe(self._server, parameters={}, is_whole=True), self._server.base_address
 
     async def answer(self, request: ModelRequest) -> ModelReply:
         """Ask, repair once, or fail typed.

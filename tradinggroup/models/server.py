@@ -104,7 +104,7 @@ class ModelServer:
     def base_address(self) -> str:
         """Scheme, host, port and path, without user, password or query: what tells one endpoint from another."""
         endpoint = self._connected()[1]
-        return endpoint.server + urlsplit(endpoint.base_url).path.rstrip("/")
+        return endpoint.clean(endpoint.server + urlsplit(endpoint.base_url).path.rstrip("/"))
 
     async def _send(self, path: str, body: Mapping[str, Any]) -> str | Fault:
         """One request, limited in time as a whole: a server that trickles would never hit a limit on each read."""
