@@ -25,8 +25,8 @@ from tradinggroup.runs import execute
 from tradinggroup.runs.locate import find_run
 
 SUMMARY_KEYS = {
-    "run_id", "path", "status", "experiment", "start", "end", "symbols", "metrics", "baselines", "random", "calls", "cost_usd", "holds",
-    "forecasts",
+    "run_id", "path", "status", "experiment", "start", "end", "symbols", "metrics", "baselines", "random", "calls", "cost_usd",
+    "costs", "holds", "forecasts",
 }  # fmt: skip
 
 

@@ -266,6 +266,14 @@ def _metrics(total_return: float) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _costs(net: float, *, model_bill: float | None) -> dict[str, Any]:
+    return {
+        "gross_usd": net + 5.94, "commission_usd": 5.94, "slippage_usd": 0.0, "net_before_model_usd": net, "model_bill_usd": model_bill,
+        "net_usd": net, "traded_usd": 75_000.0, "break_even_bps": net / 7.5,
+        "undefined": {} if model_bill is not None else {"model_bill_usd": "the model's bill is known for the run, not by symbol"},
+    }  # fmt: skip
+
+
 RESULTS: dict[str, Any] = {
     "metrics": {symbol: _metrics(0.007) for symbol in SYMBOLS} | {"ALL": _metrics(0.0641) | {"trades": 2}},
     "baselines": {
@@ -279,6 +287,7 @@ RESULTS: dict[str, Any] = {
     },
     "models_returned": [],
     "cost_usd": 0.0,
+    "costs": {symbol: _costs(700.0, model_bill=None) for symbol in SYMBOLS} | {"ALL": _costs(1_400.0, model_bill=0.0)},
     "holds": {"model": 6, "unreadable": 2, "provider": 0, "budget": 0, "risk": 0},
     "forecasts": {
         symbol: {"count": 6, "brier": 0.62, "brier_base_rate": 0.66, "log_score": 1.05, "accuracy": 0.5} for symbol in (*SYMBOLS, "ALL")

@@ -45,8 +45,8 @@ def test_rows_come_back_typed(shared_run: RunFolder) -> None:
 def test_summary_is_the_documented_object(shared_run: RunFolder) -> None:
     summary = shared_run.summary()
     assert list(summary) == [
-        "run_id", "path", "status", "experiment", "start", "end", "symbols", "metrics", "baselines", "random", "calls", "cost_usd", "holds",
-        "forecasts",
+        "run_id", "path", "status", "experiment", "start", "end", "symbols", "metrics", "baselines", "random", "calls", "cost_usd",
+        "costs", "holds", "forecasts",
     ]  # fmt: skip
     assert summary["calls"] == {"total": 16, "recorded": 15, "live": 1, "failed": 2}
     assert summary["random"] == {"draws": 999, "agents_percentile": 0.63}

@@ -123,8 +123,10 @@ class Execution:
         for name, result in report.results.items():
             if result.reason is None:
                 self.writer.write_baseline(name, equity=_all_rows(result.equity), fills=_all_rows(result.fills))
+        warnings = [*calls["warnings"], *figures["warnings"]]
+        whole = {**calls, "structured_output": rungs.used, **figures, "warnings": warnings}
         is_valid = statistics.failed <= self.inputs.experiment.models.max_error_fraction * statistics.total
-        return self._finish("success" if is_valid else "invalid", {**calls, "structured_output": rungs.used, **figures})
+        return self._finish("success" if is_valid else "invalid", whole)
 
     def _partial_figures(self, gateway: Gateway, rungs: RungChoice) -> dict[str, Any]:
         """What an early end can say: calls and holds so far; no metrics, since there is no whole window."""

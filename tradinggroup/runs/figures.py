@@ -34,7 +34,7 @@ def number(value: float | None, *, decimals: int = 2) -> str:
 def figure(name: str, value: float | None) -> str:
     """A figure as its name's unit asks: `_fraction` in percent, `_usd` with thousands, anything else as a number."""
     if name.endswith("_fraction"):
-        return percent(value, signed="return" in name or "drawdown" in name)
+        return percent(value, signed=any(word in name for word in ("return", "drawdown", "at_risk", "shortfall")))
     return usd(value) if name.endswith("_usd") else number(value)
 
 

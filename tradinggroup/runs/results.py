@@ -12,14 +12,18 @@ from typing import Any
 from tradinggroup.backtest.baselines.history import history_of
 from tradinggroup.backtest.baselines.rules import Costs
 from tradinggroup.backtest.baselines.runner import AgentRows, BaselineReport, BaselineResult, BaselineSettings, run_baselines
+from tradinggroup.backtest.cost_waterfall import waterfalls
+from tradinggroup.backtest.execution import Execution
 from tradinggroup.backtest.finsaber.bars import window_of
 from tradinggroup.backtest.finsaber.runner import finsaber_figures, run_finsaber
 from tradinggroup.backtest.market import SymbolMarket
 from tradinggroup.backtest.metrics import metrics_by_symbol
+from tradinggroup.backtest.stop_statistics import stop_statistics
+from tradinggroup.data.records import ActionKind
 from tradinggroup.models.gateway import CallStatistics
 from tradinggroup.models.registry import is_local
 from tradinggroup.retrieval.registry import is_served
-from tradinggroup.risk.costs import Commission
+from tradinggroup.risk.costs import Commission, Slippage
 from tradinggroup.runs.folder import RunFolder
 from tradinggroup.runs.forecast_figures import forecast_figures
 from tradinggroup.runs.inputs import RunInputs
@@ -34,7 +38,10 @@ FINSABER_WARNING = (
 
 
 def call_figures(inputs: RunInputs, statistics: CallStatistics) -> dict[str, Any]:
-    """`calls`, `tokens`, `cost_usd` and the models that answered. A bill that nobody knows is None, never zero."""
+    """`calls`, `tokens`, `cost_usd`, the models that answered, and a warning of each that changed on the way.
+
+    A bill that nobody knows is None, never zero.
+    """
     by_agent = {
         agent: {
             "calls": calls.calls,
@@ -53,7 +60,12 @@ def call_figures(inputs: RunInputs, statistics: CallStatistics) -> dict[str, Any
             "failed": statistics.failed,
             "by_agent": by_agent,
         },
-        "models_returned": list(statistics.models_returned),
+        "models_returned": sorted({name for names in statistics.models_returned.values() for name in names}),
+        "warnings": [
+            f"what answered as {asked} changed within the run: {', '.join(names)}"
+            for asked, names in statistics.models_returned.items()
+            if len(names) > 1
+        ],
         "cost_usd": None if asks_server and statistics.total else 0.0,
     }
 
@@ -64,8 +76,24 @@ def hold_figures(run: RunFolder) -> dict[str, int]:
     return {kind: kinds.count(kind) for kind in HOLD_KINDS}
 
 
-def result_figures(inputs: RunInputs, run: RunFolder, *, markets: Mapping[str, SymbolMarket]) -> tuple[dict[str, Any], BaselineReport]:
-    """The figures of a run that reached its end, and its baselines for their files."""
+def stop_figures(run: RunFolder, markets: Mapping[str, SymbolMarket]) -> dict[str, Any]:
+    """How the agents' stops ended, by symbol and ALL."""
+    splits = {
+        symbol: [
+            (action.ex_session.isoformat(), action.ratio or 1.0)
+            for actions in market.actions
+            for action in actions
+            if action.kind is ActionKind.SPLIT
+        ]
+        for symbol, market in markets.items()
+    }
+    return _plain(stop_statistics(run.decisions(), orders=run.orders(), fills=run.fills(), splits=splits))
+
+
+def result_figures(
+    inputs: RunInputs, run: RunFolder, *, markets: Mapping[str, SymbolMarket], model_bill_usd: float | None
+) -> tuple[dict[str, Any], BaselineReport]:
+    """The figures of a run that reached its end, and its baselines for their files. A bill that nobody knows is None."""
     rate = inputs.experiment.cash_rate_per_year
     agents = _agent_rows(run, inputs.experiment.symbols) if inputs.experiment.agents_enabled else None
     report, baselines = _baselines(inputs, markets, agents)
@@ -73,6 +101,8 @@ def result_figures(inputs: RunInputs, run: RunFolder, *, markets: Mapping[str, S
     figures = {
         "holds": hold_figures(run),
         "metrics": metrics,
+        "stops": stop_figures(run, markets) if agents is not None else {},
+        "costs": _costs(agents, cash_usd=inputs.experiment.cash_usd, model_bill_usd=model_bill_usd),
         "baselines": baselines,
         "baselines_missing": {name: result.explanation for name, result in report.results.items() if result.explanation is not None},
         "baselines_hindsight": [name for name in baselines if report.results[name].hindsight],
@@ -81,6 +111,13 @@ def result_figures(inputs: RunInputs, run: RunFolder, *, markets: Mapping[str, S
         "warnings": [FINSABER_WARNING] if inputs.experiment.convention == "finsaber" else [],
     }
     return figures, report
+
+
+def _costs(agents: AgentRows | None, *, cash_usd: float, model_bill_usd: float | None) -> dict[str, Any]:
+    """The cost waterfall of the agents, by symbol and ALL; empty without agents."""
+    if agents is None:
+        return {}
+    return _plain(waterfalls(agents.equity, agents.fills, cash_usd=cash_usd, model_bill_usd=model_bill_usd))
 
 
 def _baselines(
@@ -130,11 +167,12 @@ def _baseline_settings(inputs: RunInputs) -> BaselineSettings:
     experiment = inputs.experiment
     return BaselineSettings(
         cash_usd=experiment.cash_usd,
-        costs=Costs(Commission.of(experiment.costs), experiment.gap_buffer_fraction),
+        costs=Costs(Commission.of(experiment.costs), experiment.gap_buffer_fraction, Slippage.of(experiment.costs)),
         cash_rate_per_year=experiment.cash_rate_per_year,
         seed=experiment.seed,
         random_draws=experiment.random_draws,
         training_years={symbol: experiment.training_years_of(symbol) for symbol in experiment.symbols},
+        execution=Execution.of(experiment),
     )
 
 

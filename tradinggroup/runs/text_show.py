@@ -12,20 +12,33 @@ from tradinggroup.risk.verdicts import ReasonCode
 from tradinggroup.runs.figures import NONE, columns, counted, figure, number, percent, wrapped
 from tradinggroup.runs.folder import Line, RunFolder
 from tradinggroup.runs.summary import ALL, HOLD_KINDS
+from tradinggroup.runs.text_costs import text_costs
 from tradinggroup.runs.text_forecasts import text_forecasts
+from tradinggroup.runs.text_stops import stop_lines
 from tradinggroup.runs.text_warnings import status_text, warning_lines
 
 BUY_AND_HOLD = "buy_and_hold"
 METRIC_NAMES = {
     "total_return_fraction": "CR   cumulative return",
+    "annual_return_fraction": "annual return",
     "sharpe_ratio": "SPR  Sharpe ratio",
+    "sortino_ratio": "Sortino ratio",
+    "calmar_ratio": "Calmar ratio",
     "max_drawdown_fraction": "MDD  maximum drawdown",
     "annual_volatility_fraction": "AV   annual volatility",
+    "worst_return_fraction": "worst session",
+    "value_at_risk_fraction": "5 % value at risk",
+    "expected_shortfall_fraction": "5 % expected shortfall",
     "exposure_fraction": "mean exposure",
     "turnover_per_year": "turnover a year",
+    "commission_bps_per_year": "commission, bps a year",
+    "slippage_bps_per_year": "slippage, bps a year",
     "commission_usd": "commission, USD",
     "trades": "round trips",
     "open_positions": "open at the end",
+    "hit_rate_fraction": "with a profit",
+    "profit_factor": "profit factor",
+    "average_holding_sessions": "sessions held",
 }
 """Figures of the table, in order, with the names that a person reads."""
 SHORT_METRICS = ("total_return_fraction", "sharpe_ratio", "max_drawdown_fraction", "trades")
@@ -45,10 +58,12 @@ def text_show(run: RunFolder) -> str:
         "\n".join(_head(run)),
         "\n".join(warning_lines(run)),
         "\n".join(wrapped(headline(run))),
-        _metrics_table(run, tuple(METRIC_NAMES)),
+        "\n".join([_metrics_table(run, tuple(METRIC_NAMES)), *_drawdown_lines(run)]),
         _symbols_table(run),
+        text_costs(run),
         text_forecasts(run.summary()["forecasts"]),
         "\n".join(_risk_lines(run)),
+        "\n".join(stop_lines(run.header.get("stops") or {})),
         "\n".join(_hold_lines(run)),
         _calls_table(run),
         "\n".join(_notes(run)),
@@ -157,6 +172,15 @@ def _metrics_table(run: RunFolder, names: tuple[str, ...]) -> str:
         if any(name in values for values in sides.values())
     ]
     return columns([above, below, *rows])
+
+
+def _drawdown_lines(run: RunFolder) -> Iterator[str]:
+    """When the deepest fall of the agents' accounts together was."""
+    agents = run.summary()["metrics"].get(ALL, {})
+    peak, trough, back = (agents.get(f"max_drawdown_{place}_session") for place in ("peak", "trough", "recovery"))
+    if peak is not None:
+        ending = f"made good on {back}" if back is not None else "not made good by the end"
+        yield from wrapped(f"the agents' deepest fall: from {peak} to {trough}, {ending}")
 
 
 def _two_lines(name: str) -> tuple[str, str]:
