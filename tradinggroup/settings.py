@@ -44,6 +44,9 @@ EmbedderName = Annotated[str, _one_of(EMBEDDERS)]
 SparseEncoderName = Annotated[str, _one_of(SPARSE_ENCODERS)]
 RerankerName = Annotated[str, _one_of(RERANKERS)]
 
+AGENTS = ("news_sentiment", "report_retrieval", "forecasting", "style_selection", "decision", "reflection")
+AgentName = Annotated[str, _one_of(AGENTS)]
+
 Without = Literal["reflections", "risk", "style", "retrieval", "news_sentiment", "report_retrieval", "forecasting"]
 """What `--without` can switch off: the four parts of the paper's ablation (SR, RM, PC, RE), and single agents."""
 
@@ -233,6 +236,9 @@ class ModelSettings(Section):
     structured_output: Literal["auto", "json_schema", "tool_call", "json_object", "text"] = Field(
         "auto", description="how answers are asked for: a rung of the ladder, or auto, the best one that a probe finds (ours)"
     )
+    cutoff_gap_days: Annotated[int, Field(ge=0)] = Field(
+        90, description="calendar days after a model's training cutoff that still count as before it: a quarter, with its report (ours)"
+    )
     max_error_fraction: Fraction = Field(0.05, description="share of failed calls above which the run is invalid (ours)")
 
 
@@ -248,7 +254,10 @@ class Experiment(Section):
     accounts: Literal["separate"] = Field("separate", description="one account a symbol, as in the paper")
     agents_enabled: bool = Field(True, description="false: baselines only")
     risk: str = Field("default", description="a profile in risk/")
-    model: str = Field("rules", description="rules, or openai:<name>")
+    model: str = Field("rules", description="rules, or a model at a server of models.toml: openai:<name>, ollama:<name>, …")
+    agent_models: dict[AgentName, str] = Field(
+        {}, description="agent -> its own model, before the one that its card names and before model (ours)"
+    )
     decide: Decide = Field("after_close", description="when the agents decide: after the session's close, or before the next open (ours)")
     pre_open_minutes: Annotated[int, Field(ge=1, le=960)] = Field(
         30, description="with decide = pre_open: minutes between the decision's clock and the open (ours)"

@@ -14,6 +14,7 @@ from tradinggroup.backtest.sink import COLUMNS, Row, RowKind
 from tradinggroup.data.bundle import Bundle
 from tradinggroup.models.loop import LoopThread
 from tradinggroup.models.port import ChatModel
+from tradinggroup.models.registry_file import load_registry
 from tradinggroup.models.rules import RulesAnalyst
 from tradinggroup.project import Project
 from tradinggroup.risk.profile import load_profile
@@ -56,6 +57,7 @@ def inputs_for(bundle: Bundle, *, start: date, end: date, **settings: Any) -> Ru
     settings = {"symbols": bundle.symbols, "name": "test", "bundle": bundle.name, **settings}
     experiment = Experiment(start=start, end=end, **settings)
     return RunInputs(
+        registry=load_registry(Project(REPOSITORY)),
         experiment=experiment,
         bundle=bundle,
         cards=load_cards(Project(REPOSITORY)),

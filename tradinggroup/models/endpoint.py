@@ -1,4 +1,4 @@
-"""Where model servers are asked: address and key, from the environment only, and how both stay out of every text."""
+"""Where model servers are asked: address and key, how the environment names them, and how both stay out of every text."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from functools import cache
 from urllib.parse import unquote, urlsplit
 
 from tradinggroup.errors import ErrorCode, UsageError
+from tradinggroup.models.registry_entries import ServerEntry
 
 BASE_URL_VARIABLE = "OPENAI_BASE_URL"
 KEY_VARIABLE = "OPENAI_API_KEY"
-DEFAULT_BASE_URL = "https://api.openai.com/v1"
+OPENAI_SERVER = ServerEntry(name="openai", base_url="https://api.openai.com/v1", key_variable=KEY_VARIABLE)
+"""Where models and embedders called `openai:<name>` are, unless the environment says where else."""
 
 _SHORTEST_SECRET = 8
 """Shorter keys are placeholders such as `x` or `none`, and hiding them would tear holes into ordinary words."""
@@ -32,25 +34,32 @@ class Endpoint:
 
     @classmethod
     def from_environment(cls) -> Endpoint:
-        """The endpoint that OPENAI_BASE_URL and OPENAI_API_KEY name; a server of one's own needs no key.
+        """The endpoint that OPENAI_BASE_URL and OPENAI_API_KEY name; raises what `of` raises."""
+        return cls.of(OPENAI_SERVER)
 
-        Raises UsageError KEY_MISSING where api.openai.com would be asked without a key, SETTING_INVALID for an address
-        that isn't one.
+    @classmethod
+    def of(cls, server: ServerEntry) -> Endpoint:
+        """Where `server` is: at the address of its environment variable, else at that of its entry, which alone may need a key.
+
+        Raises UsageError KEY_MISSING where the entry's own address would be asked without the key that it needs, SETTING_INVALID
+        for an address that isn't one.
         """
-        base_url = os.environ.get(BASE_URL_VARIABLE, "").strip()
-        key = os.environ.get(KEY_VARIABLE, "").strip() or None
-        if not base_url and key is None:
+        address = os.environ.get(server.base_url_variable, "").strip()
+        key = (os.environ.get(server.key_variable, "").strip() or None) if server.key_variable else None
+        if not address and key is None and server.key_variable:
             raise UsageError(
                 ErrorCode.KEY_MISSING,
-                f"{KEY_VARIABLE} is not set",
-                remedy=f"Set it to your key, or set {BASE_URL_VARIABLE} to a server of your own, or use --model rules.",
+                f"{server.key_variable} is not set",
+                remedy=f"Set it to your key, or set {server.base_url_variable} to a server of your own, or use --model rules.",
             )
         if key is not None and not (key.isascii() and key.isprintable()):
             raise UsageError(
-                ErrorCode.KEY_MISSING, f"{KEY_VARIABLE} holds characters that no key has", remedy="Copy the key again, without quotes."
+                ErrorCode.KEY_MISSING,
+                f"{server.key_variable} holds characters that no key has",
+                remedy="Copy the key again, without quotes.",
             )
-        base_url = base_url or DEFAULT_BASE_URL
-        return cls(base_url, key, _server(base_url))
+        base_url = address or server.base_url
+        return cls(base_url, key, _server(base_url, server.base_url_variable))
 
     @property
     def is_loopback(self) -> bool:
@@ -89,7 +98,7 @@ def _spellings(secret: str) -> re.Pattern[str]:
     return re.compile("".join(characters))
 
 
-def _server(base_url: str) -> str:
+def _server(base_url: str, variable: str) -> str:
     try:
         parts = urlsplit(base_url)
         host, port = parts.hostname, parts.port
@@ -98,7 +107,7 @@ def _server(base_url: str) -> str:
     if parts.scheme not in {"http", "https"} or not host:
         raise UsageError(
             ErrorCode.SETTING_INVALID,
-            f"{BASE_URL_VARIABLE} is not an address that starts with http:// or https://",
+            f"{variable} is not an address that starts with http:// or https://",
             remedy="Set it like http://127.0.0.1:8080/v1.",
         )
     shown = f"[{host}]" if ":" in host else host

@@ -13,10 +13,12 @@ from dataclasses import replace as with_changes
 from typing import Literal
 
 from tradinggroup.errors import ErrorCode, ProviderError, TradinggroupError, UsageError, did_you_mean
+from tradinggroup.models.lookahead import lookahead_model
 from tradinggroup.models.misses import recording_missing
-from tradinggroup.models.port import ChatModel, ModelReply, ModelRequest, Usage
+from tradinggroup.models.port import ChatModel, FailureKind, ModelReply, ModelRequest, Usage
 from tradinggroup.models.recordings import RecordingStore
 from tradinggroup.models.registry import is_local
+from tradinggroup.models.slots import Slots
 from tradinggroup.settings import ModelSettings
 
 CallsMode = Literal["record", "replay", "refresh"]
@@ -44,8 +46,8 @@ class CallStatistics:
     failed: int
     """Calls that ended in a typed failure, recorded failures included."""
     by_agent: Mapping[str, AgentCalls]
-    models_returned: tuple[str, ...]
-    """Every name (and fingerprint) that servers gave for the models that answered."""
+    models_returned: Mapping[str, tuple[str, ...]]
+    """By model asked, every name (and fingerprint) that its server gave for what answered."""
     live_usage: Usage
     """Tokens of the live calls alone: what this execution spent."""
 
@@ -71,12 +73,12 @@ class Gateway:
         self._shared_store = shared_store
         self._mode = mode
         self._settings = settings
-        self._slots = asyncio.Semaphore(settings.maximum_concurrent)
+        self._slots = Slots(settings.maximum_concurrent)
         self._in_flight: dict[str, asyncio.Task[ModelReply]] = {}
         self._outage: list[str] = []
         self._ended_by: TradinggroupError | None = None
         self._by_agent: dict[str, AgentCalls] = {}
-        self._models_returned: set[str] = set()
+        self._models_returned: dict[str, set[str]] = {}
         self._live = 0
         self._live_usage = Usage()
 
@@ -91,7 +93,7 @@ class Gateway:
             live=self._live,
             failed=sum(agent.failed for agent in by_agent.values()),
             by_agent=by_agent,
-            models_returned=tuple(sorted(self._models_returned)),
+            models_returned={name: tuple(sorted(self._models_returned[name])) for name in sorted(self._models_returned)},
             live_usage=self._live_usage,
         )
 
@@ -99,7 +101,7 @@ class Gateway:
         """The recorded reply, else a live one that is then recorded.
 
         Raises DataError RECORDING_MISSING where only recordings may answer, ProviderError PROVIDER_FAILED after too many
-        server faults in a row, and what the model itself raises to end the run.
+        server faults in a row, UsageError LOOKAHEAD_MODEL for an answer from the web, and what the model itself raises to end the run.
         """
         reply = self._recorded(request)
         if reply is None:
@@ -107,6 +109,7 @@ class Gateway:
         if not self._run_store.readonly:
             self._run_store.put_call(request)
         self._count(request, reply)
+        self._end_if_it_searched(request, reply)
         return reply
 
     async def aclose(self) -> None:
@@ -156,7 +159,7 @@ class Gateway:
 
     async def _ask(self, request: ModelRequest) -> ModelReply:
         model = self._model(request.model)
-        async with self._slots:
+        async with self._slots.held((request.priority, request.session)):
             if self._ended_by is not None:
                 raise self._ended_by
             try:
@@ -195,6 +198,14 @@ class Gateway:
         )
         raise self._ended_by
 
+    def _end_if_it_searched(self, request: ModelRequest, reply: ModelReply) -> None:
+        """An answer from the web of today ends the run, now and when it is resumed; the run's store keeps it."""
+        if reply.failure is None or reply.failure.kind is not FailureKind.WEB_SEARCH:
+            return
+        where = f"{request.agent} on {request.session}"
+        self._ended_by = lookahead_model(f"{request.model} searched the web for {where} ({reply.failure.detail})")
+        raise self._ended_by
+
     def _model(self, name: str) -> ChatModel:
         model = self._model_by_name.get(name)
         if model is None:
@@ -211,4 +222,4 @@ class Gateway:
         agent.prompt_tokens += reply.usage.prompt_tokens
         agent.completion_tokens += reply.usage.completion_tokens
         if reply.model_returned:
-            self._models_returned.add(reply.model_returned)
+            self._models_returned.setdefault(request.model, set()).add(reply.model_returned)

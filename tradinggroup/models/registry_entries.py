@@ -6,6 +6,7 @@ What nobody stated is None: an unknown price is not zero, an unknown training cu
 from __future__ import annotations
 
 import datetime
+import os
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -90,6 +91,19 @@ class ServerEntry(_Facts):
         """The environment variable that beats `base_url`: `OLLAMA_BASE_URL` for `ollama`."""
         return f"{re.sub(r'[^A-Z0-9]', '_', self.name.upper())}_BASE_URL"
 
+    @property
+    def is_moved(self) -> bool:
+        """Whether the environment names another host than `base_url`."""
+        address = os.environ.get(self.base_url_variable, "").strip()
+        return bool(address) and _host(address) != _host(self.base_url)
+
+
+def _host(address: str) -> str | None:
+    try:
+        return urlsplit(address).hostname
+    except ValueError:
+        return None
+
 
 class ModelEntry(_Facts):
     """One model, or all models whose names fit a pattern: `[models."SERVER:NAME"]`, with what its server's entry says filled in."""
@@ -100,6 +114,7 @@ class ModelEntry(_Facts):
     searches_web: bool = False
     """true: its answers come from the web of today, so no backtest may use it."""
 
-
-FACTS = tuple(_Facts.model_fields)
-"""Names of the facts that a model's entry takes from its server's where it does not state them."""
+    def fitted(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """A request's body as this model wants it: parameters left out, renamed and added as the entry says."""
+        kept = {self.rename_parameters.get(name, name): value for name, value in body.items() if name not in self.omit_parameters}
+        return {**self.extra_parameters, **kept}

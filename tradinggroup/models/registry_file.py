@@ -9,14 +9,13 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from tradinggroup.errors import ErrorCode, UsageError, did_you_mean
-from tradinggroup.models.registry_entries import FACTS, ModelEntry, Price, ServerEntry, TrainingCutoff
+from tradinggroup.models.registry_entries import ModelEntry, Price, ServerEntry, TrainingCutoff
 from tradinggroup.project import Project, defaults_root
 
 FILE = "models.toml"
@@ -25,6 +24,7 @@ OPENAI = "openai"
 _ENTRY_TYPES: Mapping[str, type[ServerEntry] | type[ModelEntry]] = {"servers": ServerEntry, "models": ModelEntry}
 _Entry = TypeVar("_Entry", ServerEntry, ModelEntry)
 _Tables = dict[str, dict[str, dict[str, Any]]]
+_EMPTY: _Tables = {"servers": {}, "models": {}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +40,17 @@ class ModelRegistry:
         return self.servers.get(model.partition(":")[0])
 
     def entry_of(self, model: str) -> ModelEntry | None:
-        """What is known of `model`, from the entry whose name fits it most closely and from its server's entry.
+        """What is known of `model`: what its server's entry states, under the entries whose names fit it, the closest on top.
 
         None for a model without a server here, `rules` among them.
         """
         server = self.server_of(model)
         if server is None:
             return None
-        fitting = [name for name in self.models if _fits(name, model)]
-        entry = self.models[max(fitting, key=_closeness)] if fitting else ModelEntry(name=model)
-        return entry.model_copy(update=_from_server(server, entry))
+        fitting = sorted((name for name in self.models if _fits(name, model)), key=_closeness)
+        layers = [_stated(server), *(_stated(self.models[name]) for name in fitting)]
+        stated = {key: value for layer in layers for key, value in layer.items() if key in ModelEntry.model_fields}
+        return ModelEntry.model_validate(stated | {"name": model})
 
     def to_toml(self, models: Iterable[str]) -> str:
         """The entries behind these models as a `models.toml` of their own, for a run to keep."""
@@ -60,28 +61,32 @@ class ModelRegistry:
         entries = {name: entry for name in names if (entry := self.entry_of(name)) is not None}
         return tomli_w.dumps(
             {
-                "servers": {name: _stated(server) for name, server in servers.items()},
-                "models": {name: _stated(entry) for name, entry in entries.items()},
+                "servers": {name: _plain(server) for name, server in servers.items()},
+                "models": {name: _plain(entry) for name, entry in entries.items()},
             }
         )
 
 
 def load_registry(project: Project) -> ModelRegistry:
-    """The packaged registry under the project's own. Raises UsageError MODEL_REGISTRY_INVALID naming file, entry and key."""
+    """The packaged registry under the project's own. Raises UsageError MODEL_REGISTRY_INVALID naming file, entry and key.
+
+    Where the environment points a server elsewhere, what the package says of its models does not hold: another host may give
+    any model that name.
+    """
     packaged, own = defaults_root() / FILE, project.root / FILE
-    if not own.is_file() or own == packaged:
-        return _packaged()
-    return _registry(_read(packaged.read_text(encoding="utf-8"), FILE), _read(_text(own), FILE))
+    under = _at_home(_read(packaged.read_text(encoding="utf-8"), FILE))
+    return _registry(under, _EMPTY if not own.is_file() or own == packaged else _read(_text(own), FILE))
+
+
+def _at_home(tables: _Tables) -> _Tables:
+    servers = {name: ServerEntry.model_validate(entry | {"name": name}) for name, entry in _tupled(tables["servers"]).items()}
+    moved = [name for name, server in servers.items() if server.is_moved]
+    return tables | {"models": {name: entry for name, entry in tables["models"].items() if name.partition(":")[0] not in moved}}
 
 
 def registry_from_text(text: str, *, name: str = FILE) -> ModelRegistry:
     """The registry that a run kept; nothing is laid under it. Raises UsageError MODEL_REGISTRY_INVALID."""
-    return _registry(_read(text, name), {"servers": {}, "models": {}}, shown=name)
-
-
-@cache
-def _packaged() -> ModelRegistry:
-    return registry_from_text((defaults_root() / FILE).read_text(encoding="utf-8"))
+    return _registry(_read(text, name), _EMPTY, shown=name)
 
 
 def _registry(under: _Tables, over: _Tables, *, shown: str = FILE) -> ModelRegistry:
@@ -123,7 +128,7 @@ def _entry(kind: type[_Entry], table: str, name: str, values: Mapping[str, Any],
     if "name" in values:
         _refuse(shown, f"{table}.{name}: unknown key name", remedy="The name stands in the head of the table.")
     try:
-        return kind.model_validate({key: _tupled(value) for key, value in values.items()} | {"name": name})
+        return kind.model_validate(_tupled(values) | {"name": name})
     except ValidationError as error:
         first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")  # a misspelt key explains the missing one
         key = ".".join(str(part) for part in first["loc"])
@@ -156,7 +161,10 @@ def _refuse(shown: str, what: str, *, remedy: str) -> NoReturn:
 
 
 def _tupled(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
+    """The same with every list as a tuple: entries are frozen."""
+    if isinstance(value, dict):
+        return {key: _tupled(each) for key, each in value.items()}
+    return tuple(map(_tupled, value)) if isinstance(value, list) else value
 
 
 def _fits(pattern: str, model: str) -> bool:
@@ -168,16 +176,10 @@ def _closeness(pattern: str) -> tuple[int, bool]:
     return len(pattern.replace("*", "")), "*" not in pattern
 
 
-def _from_server(server: ServerEntry, entry: ModelEntry) -> dict[str, Any]:
-    """What the server's entry states and the model's does not; parameters to omit, rename and add are those of both."""
-    both: dict[str, Any] = {
-        "omit_parameters": tuple(dict.fromkeys((*server.omit_parameters, *entry.omit_parameters))),
-        "rename_parameters": {**server.rename_parameters, **entry.rename_parameters},
-        "extra_parameters": {**server.extra_parameters, **entry.extra_parameters},
-    }
-    return {key: getattr(server, key) for key in FACTS if getattr(entry, key) is None} | both
-
-
 def _stated(entry: ServerEntry | ModelEntry) -> dict[str, Any]:
-    values = entry.model_dump(mode="python", exclude={"name"}, exclude_none=True)
-    return {key: value for key, value in values.items() if value not in ((), {}, "", False)}
+    """The keys that the entry gives, not those left at their default."""
+    return {key: getattr(entry, key) for key in entry.model_fields_set if key != "name"}
+
+
+def _plain(entry: ServerEntry | ModelEntry) -> dict[str, Any]:
+    return entry.model_dump(mode="python", exclude={"name"}, exclude_unset=True, exclude_none=True)

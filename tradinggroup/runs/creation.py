@@ -13,6 +13,7 @@ from tradinggroup.runs.row_file import unwritable
 EXPERIMENT = "experiment.toml"
 RESOLVED = "resolved.toml"
 RISK = "risk.toml"
+MODELS = "models.toml"
 CARDS = "cards"
 _STAMP = "%Y%m%dT%H%M%SZ"
 
@@ -28,10 +29,13 @@ class RunSources:
     risk_toml: str
     cards: Mapping[str, str]
     """File name in `cards/` -> text."""
+    models_toml: str = ""
+    """What the registry says of the models that the run asks; nothing for a run that asks no server."""
 
     def write(self, folder: Path) -> None:
         """Write all of them into `folder`. Raises DataError RUN_UNWRITABLE."""
         texts = {EXPERIMENT: self.experiment_toml, RESOLVED: self.resolved_toml, RISK: self.risk_toml}
+        texts |= {MODELS: self.models_toml} if self.models_toml else {}
         texts |= {f"{CARDS}/{name}": text for name, text in sorted(self.cards.items())}
         try:
             (folder / CARDS).mkdir(exist_ok=True)

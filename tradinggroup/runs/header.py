@@ -76,6 +76,8 @@ class RunStart:
     """Which of an experiment's variants this is."""
     cards: Mapping[str, str] = field(default_factory=dict)
     """Hash of each agent's card; the folder keeps the cards themselves."""
+    cutoffs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """By agent, its model's training cutoff and how many sessions lie before and after it."""
 
 
 def start_header(start: RunStart) -> dict[str, Any]:
@@ -102,6 +104,7 @@ def start_header(start: RunStart) -> dict[str, Any]:
         },
         "models": dict(start.models),
         "cards": dict(start.cards),
+        "cutoffs": dict(start.cutoffs),
         "base_url": address_without_secrets(start.base_url) if start.base_url else None,
         "calls_mode": start.calls_mode,
         "seed": experiment.seed,

@@ -6,20 +6,24 @@ run = f(experiment, cards, risk profile, bundle, recordings)
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tradinggroup.agents.card import Card, load_cards, read_card
 from tradinggroup.agents.roles import ROLES
 from tradinggroup.backtest.baselines.forecasts import require_extra
 from tradinggroup.coverage import check_against_bundle
-from tradinggroup.data.bundle import Bundle
+from tradinggroup.data.bundle import MANIFEST, Bundle, read_manifest
 from tradinggroup.errors import DataError, ErrorCode, UsageError, did_you_mean
 from tradinggroup.experiment import ResolvedExperiment, experiment_from_toml, experiment_to_toml
+from tradinggroup.models.registry_file import ModelRegistry, load_registry, registry_from_text
 from tradinggroup.project import Project
 from tradinggroup.risk.profile import RiskProfile, find_profile, load_profile
-from tradinggroup.runs.creation import CARDS, EXPERIMENT, RESOLVED, RISK, RunSources
+from tradinggroup.runs.creation import CARDS, EXPERIMENT, MODELS, RESOLVED, RISK, RunSources
 from tradinggroup.runs.folder import RunFolder
 from tradinggroup.settings import Experiment
+
+BUNDLE = "bundle"
+"""Folder of an exported run that holds the bundle which it was made on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +36,11 @@ class RunInputs:
     profile: RiskProfile
     experiment_text: str
     profile_text: str
+    registry: ModelRegistry
+    """What is known of model servers and models, at least of those that this run asks."""
 
     def model_of(self, agent: str) -> str:
-        """The model that answers for `agent`: its card's own, else the experiment's."""
+        """The model that answers for `agent`: the experiment's for it (`agent_models`), else its card's own, else the experiment's."""
         return self.cards[agent].model or self.experiment.model
 
     @property
@@ -50,6 +56,7 @@ class RunInputs:
             resolved_toml=experiment_to_toml(self.experiment),
             risk_toml=self.profile_text,
             cards={f"{agent}.md": card.text for agent, card in self.cards.items()},
+            models_toml=self.registry.to_toml(set(self.models.values())),
         )
 
 
@@ -64,11 +71,21 @@ def inputs_of_project(project: Project, resolved: ResolvedExperiment) -> RunInpu
     return RunInputs(
         experiment=experiment,
         bundle=bundle,
-        cards=load_cards(project),
+        cards=cards_of(project, experiment),
         profile=profile,
         experiment_text=resolved.source_text,
         profile_text=profile_text,
+        registry=load_registry(project),
     )
+
+
+def cards_of(project: Project, experiment: Experiment) -> dict[str, Card]:
+    """The project's cards, each with the model that the experiment names for its agent in place of its own."""
+    return _with_models(load_cards(project), experiment)
+
+
+def _with_models(cards: Mapping[str, Card], experiment: Experiment) -> dict[str, Card]:
+    return {agent: replace(card, model=experiment.agent_models.get(agent, card.model)) for agent, card in cards.items()}
 
 
 def inputs_of_run(project: Project, run: RunFolder) -> RunInputs:
@@ -82,30 +99,53 @@ def inputs_of_run(project: Project, run: RunFolder) -> RunInputs:
             agent: read_card(run.path / CARDS / f"{agent}.md", agent=agent, shown_as=f"{run.name}/{CARDS}/{agent}.md") for agent in ROLES
         }
         profile = load_profile(run.path / RISK)
+        registry = _registry_of(project, run)
     except UsageError as problem:
         raise DataError(
             ErrorCode.RUN_INVALID,
             f"a file that the run kept is damaged ({problem.text})",
             remedy="Restore it from a copy, or run the experiment again.",
         ) from problem
-    bundle = open_bundle(project, experiment.bundle)
-    expected = run.header["bundle"]["hash"]
+    bundle = bundle_of_run(project, run)
+    return RunInputs(
+        experiment=experiment,
+        bundle=bundle,
+        cards=_with_models(cards, experiment),
+        profile=profile,
+        experiment_text=run.read_text(EXPERIMENT),
+        profile_text=run.read_text(RISK),
+        registry=registry,
+    )
+
+
+def _registry_of(project: Project, run: RunFolder) -> ModelRegistry:
+    """What the run kept of the registry; the project's for a run that kept nothing, as earlier versions did."""
+    if not (run.path / MODELS).is_file():
+        return load_registry(project)
+    return registry_from_text(run.read_text(MODELS), name=f"{run.name}/{MODELS}")
+
+
+def bundle_of_run(project: Project, run: RunFolder) -> Bundle:
+    """The bundle that a run was made on: the project's, else the one that came with an exported run.
+
+    Raises DataError: BUNDLE_NOT_FOUND where there is none, BUNDLE_INVALID where it is another one or was changed.
+    """
+    name, expected, inside = run.settings["bundle"], run.header["bundle"]["hash"], run.path / BUNDLE
+    has_own = (inside / MANIFEST).is_file()
+    in_project = (project.bundle_folder(name) / MANIFEST).is_file()
+    if has_own and not (in_project and read_manifest(project.bundle_folder(name))["hash"] == expected):
+        bundle = Bundle.open(inside)
+    else:
+        bundle = open_bundle(project, name)
     if bundle.hash != expected:
         raise DataError(
             ErrorCode.BUNDLE_INVALID,
-            f"the run was made on another version of bundle {experiment.bundle}",
+            f"the run was made on another version of bundle {name}",
             run=expected[:19],
             here=bundle.hash[:19],
             remedy="Put the bundle of the run into data/, or make a new run on this one.",
         )
-    return RunInputs(
-        experiment=experiment,
-        bundle=bundle,
-        cards=cards,
-        profile=profile,
-        experiment_text=run.read_text(EXPERIMENT),
-        profile_text=run.read_text(RISK),
-    )
+    return bundle
 
 
 def profile_of(project: Project, name: str) -> tuple[RiskProfile, str]:

@@ -14,12 +14,14 @@ from tradinggroup.agents.roles import ROLES
 from tradinggroup.backtest.memory_sink import MemorySink
 from tradinggroup.backtest.sink import Row, RowKind
 from tradinggroup.coverage import check_against_bundle
+from tradinggroup.data.decision_clock import DecisionClock
 from tradinggroup.errors import DataError, ErrorCode, TradinggroupError, UsageError, did_you_mean
 from tradinggroup.experiment import ResolvedExperiment
 from tradinggroup.models.loop import LoopThread
 from tradinggroup.models.port import ChatModel, ModelReply, ModelRequest
 from tradinggroup.models.recordings import RecordingStore
 from tradinggroup.models.registry import check_model, is_local
+from tradinggroup.models.registry_file import load_registry
 from tradinggroup.models.rules import RulesAnalyst
 from tradinggroup.project import Project
 from tradinggroup.retrieval.chunk_store import ChunkStore
@@ -28,7 +30,7 @@ from tradinggroup.retrieval.ports import RetrievalParts
 from tradinggroup.retrieval.registry import check_retrieval, make_retrieval
 from tradinggroup.runs.agents_job import run_agents
 from tradinggroup.runs.case import SWITCHES
-from tradinggroup.runs.inputs import RunInputs, inputs_of_project, open_bundle, profile_of
+from tradinggroup.runs.inputs import RunInputs, cards_of, inputs_of_project, open_bundle, profile_of
 from tradinggroup.runs.progress import NoProgress
 from tradinggroup.runs.window import decision_sessions, markets_of, window_warnings
 from tradinggroup.settings import Experiment, RetrievalSettings
@@ -243,10 +245,11 @@ def _bundle_text(project: Project, resolved: ResolvedExperiment) -> str:
 
 
 def _model_text(project: Project, resolved: ResolvedExperiment) -> str:
-    names = sorted({card.model or resolved.experiment.model for card in load_cards(project).values()})
-    for name in names:
-        check_model(name)
-    return ", ".join(f"{name} (no LLM)" if is_local(name) else name for name in names)
+    registry, names = load_registry(project), set()
+    for card in cards_of(project, resolved.experiment).values():
+        names.add(card.model or resolved.experiment.model)
+        check_model(card.model or resolved.experiment.model, registry, parameters=card.more_parameters)
+    return ", ".join(f"{name} (no LLM)" if is_local(name) else name for name in sorted(names))
 
 
 def _retrieval_text(settings: RetrievalSettings) -> str:
@@ -263,15 +266,15 @@ def _calls_without_news(inputs: RunInputs) -> int:
 
 
 def _calls_of_symbol(inputs: RunInputs, symbol: str, sessions: list[date]) -> int:
-    calendar, k = inputs.bundle.calendar, inputs.experiment.agents.news_sentiment.k
+    clock, k = DecisionClock.of(inputs.experiment, inputs.bundle.calendar), inputs.experiment.agents.news_sentiment.k
     without, each_session = inputs.experiment.without, _calls_without_news(inputs)
     if "news_sentiment" in without:
         return each_session * len(sessions)
     calls = 0
     for place, session in enumerate(sessions):
-        previous = sessions[place - 1] if place else calendar.previous_session(session)
-        view = inputs.bundle.view(calendar.close_at(session), derived_text=inputs.experiment.derived_text)
-        seen = len(view.news(symbol, calendar.close_at(previous)))
+        previous = sessions[place - 1] if place else inputs.bundle.calendar.previous_session(session)
+        view = inputs.bundle.view(clock.as_of(session), derived_text=inputs.experiment.derived_text)
+        seen = len(view.news(symbol, clock.as_of(previous)))
         reranked = seen if inputs.experiment.retrieval.reranker == "llm" and "retrieval" not in without else 0
         calls += each_session + reranked + (min(k, seen) + 1 if seen else 0)
     return calls

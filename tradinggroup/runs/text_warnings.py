@@ -23,11 +23,9 @@ def status_text(run: RunFolder) -> str:
 
 
 def run_warnings(run: RunFolder) -> list[str]:
-    """Status, warnings of the header, more than one model behind one name, and damage found while reading; empty for a clean run."""
-    returned = run.header.get("models_returned") or []
-    several = [f"the server answered with more than one model: {', '.join(returned)}"] if len(returned) > 1 else []
+    """Status, warnings of the header, and damage found while reading; empty for a clean run."""
     status = status_text(run)
-    return [*([status] if status else []), *map(str, run.header.get("warnings", ())), *several, *run.problems]
+    return [*([status] if status else []), *map(str, run.header.get("warnings", ())), *run.problems]
 
 
 def warning_lines(run: RunFolder) -> Iterator[str]:

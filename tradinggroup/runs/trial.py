@@ -24,6 +24,7 @@ from tradinggroup.models.loop import LoopThread
 from tradinggroup.models.port import ModelReply, ModelRequest, Usage
 from tradinggroup.models.recordings import RecordingStore
 from tradinggroup.models.registry import check_model, is_local, make_model
+from tradinggroup.models.registry_file import load_registry
 from tradinggroup.models.rung_choice import RungChoice
 from tradinggroup.project import Project
 from tradinggroup.runs.preview import render_prompts
@@ -127,10 +128,10 @@ def try_prompts(
     requests = [
         replace(request, model=options.model or request.model) for request in render_prompts(project, resolved, agent, session, symbol)
     ]
-    names = sorted({request.model for request in requests})
+    names, registry = sorted({request.model for request in requests}), load_registry(project)
     if options.calls != "replay":
         for name in names:
-            check_model(name)
+            check_model(name, registry)
     asked = [replace(request, seed_index=index) for request in requests for index in range(options.samples)]
     replies, statistics = _ask_all(project, resolved.experiment, asked, names, options.calls)
     samples = [
@@ -149,7 +150,11 @@ def _ask_all(
         rungs = RungChoice(experiment.models.structured_output, probes=project.probes_file)
         own = RecordingStore.open(Path(folder) / "recordings.sqlite")
         gateway = Gateway(
-            {name: make_model(name, experiment.models, rungs=rungs) for name in names}, own, shared, mode=calls, settings=experiment.models
+            {name: make_model(name, experiment.models, load_registry(project), rungs=rungs) for name in names},
+            own,
+            shared,
+            mode=calls,
+            settings=experiment.models,
         )
 
         async def ask() -> list[ModelReply]:

@@ -1,0 +1,71 @@
+"""Whether a prompt fits into its model's context: counted before the call, and understood where the server says so.
+
+No tokenizer is at hand for every model, so the count errs on the high side: one token for every 3 bytes of UTF-8, and 8 for each
+message. English prose takes a token for about 4 characters; numbers and tickers take more, and prompts here are full of them.
+"""
+
+from __future__ import annotations
+
+import re
+
+from tradinggroup.errors import ErrorCode, UsageError
+from tradinggroup.models.port import FailureKind, Message, ModelReply, ModelRequest
+from tradinggroup.models.registry_entries import ModelEntry
+from tradinggroup.models.turn import DEFAULT_MAX_TOKENS
+
+BYTES_PER_TOKEN = 3
+TOKENS_PER_MESSAGE = 8
+_TOO_LONG = re.compile(
+    r"exceed_context_size|context_length_exceeded|(context|prompt|input)\W+(length|size|window)\W.{0,80}?(exceed|long|large|maximum)"
+    r"|(exceed|longer|larger|maximum).{0,80}?context\W+(length|size|window)|prompt is too long|too many (input |prompt )?tokens",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def estimated_tokens(text: str) -> int:
+    """Tokens of `text`, rather too many than too few."""
+    return -(-len(text.encode()) // BYTES_PER_TOKEN)
+
+
+def prompt_tokens(messages: tuple[Message, ...]) -> int:
+    """Tokens of a prompt, estimated likewise."""
+    return sum(estimated_tokens(message.content) + TOKENS_PER_MESSAGE for message in messages)
+
+
+def answer_tokens(request: ModelRequest) -> int:
+    """The longest answer that the request allows."""
+    value = request.parameters.get("max_completion_tokens", request.parameters.get("max_tokens"))
+    return value if isinstance(value, int) else DEFAULT_MAX_TOKENS
+
+
+def check_fits(request: ModelRequest, entry: ModelEntry) -> None:
+    """Raise UsageError PROMPT_TOO_LONG where prompt and longest answer are more than the context; nothing for an unknown context."""
+    if entry.context_tokens is None:
+        return
+    needed = prompt_tokens(request.messages) + answer_tokens(request)
+    if needed > entry.context_tokens:
+        raise too_long(
+            request, f"about {needed:,} tokens with its answer, and the context of {request.model} holds {entry.context_tokens:,}"
+        )
+
+
+def end_if_too_long(request: ModelRequest, reply: ModelReply) -> None:
+    """Raise the same where the server itself says so of the prompt. A repair turn that grew too long is a failure of its call only."""
+    failure = reply.failure
+    if failure is None or any(each.failure is None or each.failure.kind is not FailureKind.HTTP_STATUS for each in reply.tries):
+        return
+    if failure.kind is FailureKind.HTTP_STATUS and _TOO_LONG.search(reply.text):
+        raise too_long(request, f"the server of {request.model} says: {failure.detail}")
+
+
+def too_long(request: ModelRequest, why: str) -> UsageError:
+    """The error of a prompt that does not fit: which call, its longest part, and how that gets shorter."""
+    part, text = max(request.parts.items(), key=lambda each: len(each[1]), default=("", ""))
+    longest = f"; its longest part is {{{part}}}, about {estimated_tokens(text):,} tokens" if part else ""
+    how = request.shorter.get(part, "give the model a longer context")
+    return UsageError(
+        ErrorCode.PROMPT_TOO_LONG,
+        f"the prompt of {request.agent} ({request.purpose}) for {request.symbol} on {request.session} does not fit: {why}{longest}",
+        remedy=f"{how[:1].upper()}{how[1:]}, or raise context_tokens in models.toml where the server has more room, and start a new run: "
+        "what was answered is not asked again.",
+    )
