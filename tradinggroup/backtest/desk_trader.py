@@ -9,6 +9,8 @@ from tradinggroup.backtest.sink import RowKind, RunSink
 from tradinggroup.backtest.trader import OrderIntent
 from tradinggroup.desk.symbol_desk import DeskResult, SymbolDesk
 from tradinggroup.risk.account import Account
+from tradinggroup.risk.exits import ExitRules, exit_rules
+from tradinggroup.risk.profile import RiskProfile
 
 
 class StoppedError(Exception):
@@ -16,13 +18,19 @@ class StoppedError(Exception):
 
 
 class DeskTrader:
-    """Adapts one symbol's desk to the engine. Its rows reach the sink in one fixed order a session."""
+    """Adapts one symbol's desk to the engine. Its rows reach the sink in one fixed order a session.
 
-    def __init__(self, desk: SymbolDesk, *, symbol: str, sink: RunSink, stop: Event) -> None:
+    Attributes:
+        exits: stop and target that the last decision set, for a run with exits inside the bar; None without any.
+    """
+
+    def __init__(self, desk: SymbolDesk, *, symbol: str, sink: RunSink, stop: Event, profile: RiskProfile) -> None:
         self._desk = desk
         self._symbol = symbol
         self._sink = sink
         self._stop = stop
+        self._profile = profile
+        self.exits: ExitRules | None = None
 
     def on_close(self, session: date, account: Account) -> OrderIntent | None:
         """Ask the desk at the close of `session`. Raises StoppedError once the run was asked to stop."""
@@ -32,6 +40,8 @@ class DeskTrader:
             return None
         result = self._desk.decide(session, account)
         self._send(session, result)
+        limits = result.state["thresholds"]
+        self.exits = None if limits is None else exit_rules(limits, self._profile)
         return _intent(result)
 
     def _send(self, session: date, result: DeskResult) -> None:

@@ -41,7 +41,5 @@ class Trader(Protocol):
 class TraderWithExits(Trader, Protocol):
     """A trader whose stop and target live as orders inside each bar (`stops = "intraday"`)."""
 
-    @property
-    def exits(self) -> ExitRules | None:
-        """Those in force from the decision just made to the next one; None for none."""
-        ...
+    exits: ExitRules | None
+    """Those in force from the decision just made to the next one; None for none."""

@@ -16,8 +16,10 @@ from threading import Event
 from tradinggroup.agents.context import AgentContext
 from tradinggroup.backtest.desk_trader import DeskTrader, StoppedError
 from tradinggroup.backtest.engine import run_account
+from tradinggroup.backtest.execution import Execution
 from tradinggroup.backtest.market import SymbolMarket
 from tradinggroup.backtest.sink import Row, RowKind, RunSink
+from tradinggroup.data.decision_clock import DecisionClock
 from tradinggroup.desk.graph import DeskGraphs, build_graphs
 from tradinggroup.desk.placebo import PlaceboViews
 from tradinggroup.desk.state import TradingRules
@@ -132,6 +134,8 @@ def make_desk(
             model=model,
             model_name=experiment.model,
             retrieval=retrieval,
+            clock=DecisionClock.of(experiment, inputs.bundle.calendar),
+            fill=experiment.fill,
             without=frozenset(experiment.without),
         ),
         rules=rules,
@@ -148,7 +152,8 @@ def _placebo(inputs: RunInputs, symbol: str) -> PlaceboViews | None:
     what = set(experiment.placebo) & {"news", "filings"}
     if not what:
         return None
-    return PlaceboViews(inputs.bundle, symbol, what=what, seed=experiment.seed, derived_text=experiment.derived_text)
+    clock = DecisionClock.of(experiment, inputs.bundle.calendar)
+    return PlaceboViews(inputs.bundle, symbol, clock=clock, what=what, seed=experiment.seed, derived_text=experiment.derived_text)
 
 
 def _run_symbol(
@@ -165,15 +170,19 @@ def _run_symbol(
     stop: Event,
 ) -> None:
     desk = make_desk(inputs, symbol, market=market, rules=rules, graphs=graphs, model=model, retrieval=retrieval, loop=loop)
+    trader = DeskTrader(desk, symbol=symbol, sink=sink, stop=stop, profile=rules.profile)
     try:
         run_account(
             market,
-            DeskTrader(desk, symbol=symbol, sink=sink, stop=stop),
+            trader,
             cash_usd=inputs.experiment.cash_usd,
             commission=rules.commission,
             sink=sink,
             cash_rate_per_year=inputs.experiment.cash_rate_per_year,
             limits=inputs.profile.limits,
+            slippage=rules.slippage,
+            execution=Execution.of(inputs.experiment),
+            guard=trader if rules.stop_mode == "intraday" else None,
         )
     finally:
         desk.close()

@@ -6,6 +6,7 @@ the same order and with the same arithmetic; a test holds both to the same equit
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy.typing as npt
 from tradinggroup.backtest.baselines.paths import WeightPath
 from tradinggroup.backtest.baselines.rules import Costs
 from tradinggroup.backtest.baselines.targets import Counts, Floats, affordable_counts, are_paid, commissions_usd, shares_for_weights
+from tradinggroup.backtest.execution import DEFAULT_EXECUTION, Execution
 from tradinggroup.backtest.market import SymbolMarket
 from tradinggroup.data.records import ActionKind, CorporateAction
 from tradinggroup.risk.rebasing import WHOLE_TOLERANCE_SHARES
@@ -29,7 +31,13 @@ class _Accounts:
 
 
 def equity_of_paths(
-    market: SymbolMarket, paths: WeightPath, *, cash_usd: float, costs: Costs, cash_rate_per_year: float = 0.0
+    market: SymbolMarket,
+    paths: WeightPath,
+    *,
+    cash_usd: float,
+    costs: Costs,
+    cash_rate_per_year: float = 0.0,
+    execution: Execution = DEFAULT_EXECUTION,
 ) -> npt.NDArray[np.float64]:
     """Equity at each session's close of accounts that follow `paths` (n_paths, n_sessions), in the same shape."""
     count, length = paths.weights.shape
@@ -38,18 +46,25 @@ def equity_of_paths(
     )
     equity_usd = np.empty((count, length))
     bars = {position: bar for bar, position in enumerate(market.bar_positions)}
-    rate, through = cash_rate_per_year / SESSIONS_PER_YEAR, 0
+    rate, lag, through = cash_rate_per_year / SESSIONS_PER_YEAR, paths.lag_sessions, paths.lag_sessions - 1
+    delisting = market.delisting_position(execution.delisting_sessions)
     for position in range(length):
         if position and rate:
             accounts.cash_usd = accounts.cash_usd + accounts.cash_usd * rate
         _act(accounts, market.actions[position])
         bar = bars.get(position)
         if bar is not None:
-            _fill(accounts, float(market.open_usd[bar]), costs)
+            room = _Room.of(execution, float(market.volume_shares[bar]), count)
             accounts.mark_usd = float(market.close_usd[bar])
-            if position + 1 < length:
-                _decide(accounts, paths, target=position + 1, after=through, costs=costs)
-            through = position + 1
+            price_usd = float(market.open_usd[bar]) if execution.fill == "next_open" else accounts.mark_usd
+            _fill(accounts, price_usd, costs, room)
+            if position + lag < length:
+                _decide(accounts, paths, target=position + lag, after=through, costs=costs)
+            through = position + lag
+            if lag == 0:
+                _fill(accounts, price_usd, costs, room)
+        elif position == delisting:
+            _delist(accounts, execution)
         equity_usd[:, position] = accounts.cash_usd + accounts.shares * accounts.mark_usd
     return equity_usd
 
@@ -80,25 +95,67 @@ def _rebased(counts: Counts, ratio: float) -> Counts:
     return whole
 
 
-def _fill(accounts: _Accounts, open_usd: float, costs: Costs) -> None:
-    """Fill the waiting orders at the open, as `risk.sizing.fit_at_open` lets them."""
-    fitted = np.maximum(accounts.ordered, -accounts.shares)
-    unpaid = (fitted > 0) & ~are_paid(accounts.cash_usd, np.maximum(fitted, 0), open_usd, costs.commission)
+@dataclass(slots=True)
+class _Room:
+    """What each account may still take of a bar's volume, in shares."""
+
+    shares: Counts
+
+    @classmethod
+    def of(cls, execution: Execution, volume_shares: float, accounts: int) -> _Room | None:
+        """None without a cap."""
+        if not execution.volume_cap_fraction:
+            return None
+        return cls(np.full(accounts, math.floor(execution.volume_cap_fraction * volume_shares), dtype=np.int64))
+
+
+def _fill(accounts: _Accounts, quoted_usd: float, costs: Costs, room: _Room | None) -> None:
+    """Fill the waiting orders at a price, as `risk.sizing.fit_at_open` and the room in the bar let them; the rest waits."""
+    if not accounts.ordered.any():
+        return
+    fitted = _fitted(accounts, accounts.ordered, quoted_usd, costs)
+    filled = fitted
+    if room is not None:
+        part = np.sign(fitted) * np.minimum(np.abs(fitted), room.shares)
+        filled = np.where(part == fitted, fitted, _fitted(accounts, part, quoted_usd, costs))
+        room.shares = room.shares - np.abs(filled)
+    prices_usd = _prices_usd(filled, quoted_usd, costs)
+    fees_usd = commissions_usd(np.abs(filled), prices_usd, costs.commission)
+    accounts.cash_usd = accounts.cash_usd - filled * prices_usd - np.where(filled != 0, fees_usd, 0.0)
+    accounts.shares = accounts.shares + filled
+    accounts.ordered = fitted - filled
+
+
+def _fitted(accounts: _Accounts, ordered: Counts, quoted_usd: float, costs: Costs) -> Counts:
+    fitted = np.maximum(ordered, -accounts.shares)
+    buy_usd = costs.slippage.price_usd(1, quoted_usd)
+    unpaid = (fitted > 0) & ~are_paid(accounts.cash_usd, np.maximum(fitted, 0), buy_usd, costs.commission)
     if unpaid.any():
-        most = affordable_counts(accounts.cash_usd, open_usd, costs.commission)
+        most = affordable_counts(accounts.cash_usd, buy_usd, costs.commission)
         fitted = np.where(unpaid, np.minimum(fitted, most), fitted)
-    fees_usd = commissions_usd(np.abs(fitted), open_usd, costs.commission)
-    sale = fitted < 0
-    proceeds_usd = -fitted * open_usd
-    ruinous = sale & ~((accounts.cash_usd + proceeds_usd - fees_usd >= 0) & (accounts.cash_usd + (proceeds_usd - fees_usd) >= 0))
-    fitted = np.where(ruinous, 0, fitted)
-    accounts.cash_usd = accounts.cash_usd - fitted * open_usd - np.where(fitted != 0, fees_usd, 0.0)
-    accounts.shares = accounts.shares + fitted
+    sell_usd = costs.slippage.price_usd(-1, quoted_usd)
+    fees_usd = commissions_usd(np.abs(fitted), sell_usd, costs.commission)
+    proceeds_usd = -fitted * sell_usd
+    ruinous = (fitted < 0) & ~((accounts.cash_usd + proceeds_usd - fees_usd >= 0) & (accounts.cash_usd + (proceeds_usd - fees_usd) >= 0))
+    return np.where(ruinous, 0, fitted)
+
+
+def _prices_usd(counts: Counts, quoted_usd: float, costs: Costs) -> Floats:
+    return np.where(counts > 0, costs.slippage.price_usd(1, quoted_usd), costs.slippage.price_usd(-1, quoted_usd))
+
+
+def _delist(accounts: _Accounts, execution: Execution) -> None:
+    price_usd = accounts.mark_usd * (1 - execution.delisting_haircut_fraction)
+    accounts.cash_usd = accounts.cash_usd + accounts.shares * price_usd
+    accounts.shares = np.zeros_like(accounts.shares)
     accounts.ordered = np.zeros_like(accounts.ordered)
 
 
 def _decide(accounts: _Accounts, paths: WeightPath, *, target: int, after: int, costs: Costs) -> None:
-    """Order what brings each account to the weight of session `target`, where its path traded since session `after`."""
+    """Order what brings each account to the weight of session `target`, where its path traded since session `after`.
+
+    An order takes the place of the rest of an earlier one; where there is none, the rest goes on waiting.
+    """
     changed = paths.traded[:, after + 1 : target + 1].any(axis=1)
     if not changed.any():
         return
@@ -109,5 +166,6 @@ def _decide(accounts: _Accounts, paths: WeightPath, *, target: int, after: int, 
         close_usd=accounts.mark_usd,
         commission=costs.commission,
         gap_buffer_fraction=costs.gap_buffer_fraction,
+        slippage=costs.slippage,
     )
-    accounts.ordered = np.where(changed, wanted, 0)
+    accounts.ordered = np.where(changed & (wanted != 0), wanted, accounts.ordered)

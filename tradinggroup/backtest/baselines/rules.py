@@ -9,7 +9,7 @@ from datetime import date
 from tradinggroup.backtest.baselines.targets import order_for_weight
 from tradinggroup.backtest.trader import OrderIntent
 from tradinggroup.risk.account import Account
-from tradinggroup.risk.costs import Commission
+from tradinggroup.risk.costs import NO_SLIPPAGE, Commission, Slippage
 
 REBALANCE_BAND_FRACTION = 0.05
 """Constant exposure trades when its weight is further than this from its target: five points of the equity (ours)."""
@@ -21,13 +21,24 @@ class Costs:
 
     commission: Commission
     gap_buffer_fraction: float
+    slippage: Slippage = NO_SLIPPAGE
+
+    def order_for_weight(self, target_fraction: float, account: Account) -> OrderIntent | None:
+        """The order that brings the position to a share of the equity at the close (`targets`)."""
+        return order_for_weight(
+            target_fraction,
+            account,
+            commission=self.commission,
+            gap_buffer_fraction=self.gap_buffer_fraction,
+            slippage=self.slippage,
+        )
 
 
 def order_all_or_nothing(account: Account, costs: Costs, *, invested: bool) -> OrderIntent | None:
     """Everything when flat and `invested`, the whole position when not; None where nothing changes."""
     if invested == (account.shares > 0):
         return None
-    return order_for_weight(1.0 if invested else 0.0, account, commission=costs.commission, gap_buffer_fraction=costs.gap_buffer_fraction)
+    return costs.order_for_weight(1.0 if invested else 0.0, account)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +66,7 @@ class ConstantExposure:
         """Rebalance outside the band."""
         if account.shares and abs(account.weight_fraction - self.target_fraction) <= REBALANCE_BAND_FRACTION:
             return None
-        return order_for_weight(
-            self.target_fraction, account, commission=self.costs.commission, gap_buffer_fraction=self.costs.gap_buffer_fraction
-        )
+        return self.costs.order_for_weight(self.target_fraction, account)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from tradinggroup.backtest.baselines.paths import PathTrader, WeightPath, circul
 from tradinggroup.backtest.baselines.rules import BuyAndHold, ConstantExposure, Costs, FollowSignals
 from tradinggroup.backtest.baselines.signals import MOMENTUM_CLOSES, RULES, Signals
 from tradinggroup.backtest.engine import run_account
+from tradinggroup.backtest.execution import DEFAULT_EXECUTION, Execution
 from tradinggroup.backtest.market import SymbolMarket
 from tradinggroup.backtest.memory_sink import MemorySink
 from tradinggroup.backtest.sink import Row, RowKind
@@ -39,6 +40,7 @@ class BaselineSettings:
     random_draws: int
     training_years: Mapping[str, int] = field(default_factory=dict)
     """Symbol -> years before the window that the fitted baselines are fitted on."""
+    execution: Execution = DEFAULT_EXECUTION
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +138,8 @@ def draw_random(
 ) -> RandomDraws | None:
     """Run all shifts of the agents' paths in numpy. None where a window is too short to shift."""
     sessions = len(next(iter(markets.values())).sessions)
-    offsets = circular_offsets(sessions, draws=settings.random_draws, seed=settings.seed)
+    lag = settings.execution.lag_sessions
+    offsets = circular_offsets(sessions, draws=settings.random_draws, seed=settings.seed, lag_sessions=lag)
     if not len(offsets):
         return None
     first, last = np.zeros(len(offsets)), np.zeros(len(offsets))
@@ -147,6 +150,7 @@ def draw_random(
             cash_usd=settings.cash_usd,
             costs=settings.costs,
             cash_rate_per_year=settings.cash_rate_per_year,
+            execution=settings.execution,
         )
         first, last = first + equity_usd[:, 0], last + equity_usd[:, -1]
     returns = last / first - 1
@@ -166,8 +170,12 @@ class _BaselineRun:
         self._histories = histories
         self._settings = settings
         self._agents = agents
-        self._paths = {} if agents is None else {name: executed_path(agents.equity[name], agents.fills.get(name, ())) for name in markets}
+        self._paths = {} if agents is None else {name: self._executed_path(agents, name) for name in markets}
         self.draws: RandomDraws | None = None
+
+    def _executed_path(self, agents: AgentRows, symbol: str) -> WeightPath:
+        lag = self._settings.execution.lag_sessions
+        return executed_path(agents.equity[symbol], agents.fills.get(symbol, ()), lag_sessions=lag)
 
     def result(self, name: str) -> BaselineResult:
         makers: dict[str, Callable[[], BaselineResult]] = {
@@ -192,6 +200,8 @@ class _BaselineRun:
                 commission=self._settings.costs.commission,
                 sink=sinks[symbol],
                 cash_rate_per_year=self._settings.cash_rate_per_year,
+                slippage=self._settings.costs.slippage,
+                execution=self._settings.execution,
             )
         return BaselineResult(name, equity=_rows(sinks, RowKind.EQUITY), fills=_rows(sinks, RowKind.FILL))
 
@@ -253,7 +263,7 @@ class _BaselineRun:
 
     def _path_trader(self, symbol: str, offset: npt.NDArray[np.int64]) -> PathTrader:
         shifted = shifted_paths(self._paths[symbol], offset)
-        path = WeightPath(shifted.weights[0], shifted.traded[0])
+        path = WeightPath(shifted.weights[0], shifted.traded[0], shifted.lag_sessions)
         return PathTrader(path, self._markets[symbol].sessions, self._settings.costs)
 
 
