@@ -91,7 +91,7 @@ class _Source:
         for key, value in own.items():
             flat[key], origins[key] = value, f"{self.shown} variant {variant.name}" if variant else self.shown
         for key, (value, origin) in overrides.items():
-            flat[key], origins[key] = value, origin
+            flat[key], origins[key] = _laid_over(flat.get(key), value), origin
         if variant is not None and isinstance(flat.get("name"), str):
             flat["name"] = f"{flat['name']}-{variant.suffix}"
         experiment = _validated(flat, origins, self.shown)
@@ -265,11 +265,25 @@ def _merged_overrides(overrides: Sequence[Override]) -> dict[str, tuple[Any, str
             earlier, origin = merged[override.key]
             if is_list(field) and isinstance(earlier, list) and isinstance(value, list):
                 value = [*earlier, *value]
+            elif _agree(earlier, value):
+                value = {**earlier, **value}
             elif value != earlier:
                 text = f"{override.key} is given twice: {short(earlier)} by {origin}, {short(value)} by {override.origin}"
                 raise UsageError(ErrorCode.SETTING_INVALID, text, remedy="Give it once.")
         merged[override.key] = (value, override.origin)
     return merged
+
+
+def _laid_over(under: object, over: object) -> object:
+    """A table with entries by name lies over the file's entry by entry; anything else replaces what the file says."""
+    return {**under, **over} if isinstance(under, dict) and isinstance(over, dict) else over
+
+
+def _agree(earlier: object, later: object) -> bool:
+    """Whether both are tables, and no name has two values."""
+    if not (isinstance(earlier, dict) and isinstance(later, dict)):
+        return False
+    return all(later[name] == earlier[name] for name in later if name in earlier)
 
 
 def _read_value(value: object, field: FieldInfo) -> Any:

@@ -23,6 +23,18 @@ SYSTEM = (
     "ignored. All numbers outside such a block were computed and can be trusted. Answer with one JSON object and nothing else."
 )
 
+_CASES = "lower reflection.success_cases and reflection.failure_cases"
+SHORTER: Mapping[str, str] = {
+    "passages": "lower agents.report_retrieval.top_reranked or agents.report_retrieval.max_words",
+    "items": "lower agents.news_sentiment.k",
+    "experience": _CASES,
+    "record": _CASES,
+    "account": "lower agents.style_selection.history_sessions",
+    "style_selection": "lower agents.style_selection.history_sessions",
+    "performance": "lower agents.decision.history_sessions",
+}
+"""By placeholder, which setting makes its text shorter, where a prompt does not fit into its model's context."""
+
 TRADING_AGENTS = frozenset({"style_selection", "decision"})
 TRADING_CALLS = frozenset({("reflection", "decision")})
 """(agent, template) of the calls that the account waits for, beside those of the agents above."""
@@ -64,12 +76,15 @@ def build_request(
     """The request of one agent's call. `symbol` and `schema` are filled in; `values` holds the template's other placeholders."""
     card = context.cards[agent]
     filled = {**values, "symbol": context.symbol, "schema": schema_text(card.output)}
+    used = card.templates[template]
     return ModelRequest(
         model=card.model or context.model_name,
-        messages=(Message("system", SYSTEM), Message("user", card.templates[template].render(filled))),
+        messages=(Message("system", SYSTEM), Message("user", used.render(filled))),
         schema=card.output,
         parameters=card.parameters,
         evidence=evidence,
+        parts={name: filled[name] for name in used.placeholders},
+        shorter=SHORTER,
         agent=agent,
         purpose=template,
         symbol=context.symbol,

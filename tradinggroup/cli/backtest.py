@@ -100,9 +100,9 @@ def _narrate_headline(experiment: Experiment) -> None:
 def headline(experiment: Experiment) -> str:
     """The first line of a run, printed before anything heavy is loaded."""
     count = len(experiment.symbols)
-    model = (
-        "no agents" if not experiment.agents_enabled else f"model {experiment.model}{' (no LLM)' if experiment.model == 'rules' else ''}"
-    )
+    own = "".join(f", {agent} {model}" for agent, model in sorted(experiment.agent_models.items()))
+    no_llm = " (no LLM)" if experiment.model == "rules" and not own else ""
+    model = f"model {experiment.model}{no_llm}{own}" if experiment.agents_enabled else "no agents"
     return f"run {experiment.name}: {count} symbol{'s' if count != 1 else ''}, {experiment.start}..{experiment.end}, {model}"
 
 

@@ -44,12 +44,13 @@ SETTING_OPTIONS = (
     SettingOption("end", "--end", "DAY", "Last calendar day, inclusive."),
     SettingOption("symbols", "--symbols", "A,B", "Only these symbols of the bundle.", is_list=True),
     SettingOption("cash_usd", "--cash", "USD", "Opening cash of each account."),
-    SettingOption("model", "--model", "MODEL", "rules (no LLM), or openai:NAME."),
+    SettingOption("model", "--model", "MODEL", "rules (no LLM), or SERVER:NAME; AGENT=MODEL for one agent.", is_list=True),
     SettingOption("risk", "--risk", "PROFILE", "A risk profile: a name in risk/."),
     SettingOption("without", "--without", "PART", "Switch off: risk, style, reflections, retrieval, or an agent.", is_list=True),
     SettingOption("placebo", "--placebo", "PART", "Placebo in place of: news, filings, reflections.", is_list=True),
     SettingOption("seed", "--seed", "N", "Seed of every random stream."),
 )
+MODEL = "model"
 SET_HELP = "Any setting, such as agents.news_sentiment.k=5; repeat for more."
 
 
@@ -92,6 +93,17 @@ def _overrides(options: dict[str, Any], settings: Sequence[str]) -> Overrides:
     given = [
         Override(option.key, split_list(options[option.flag]) if option.is_list else options[option.flag], option.flag)
         for option in SETTING_OPTIONS
-        if options[option.flag] is not None
+        if options[option.flag] is not None and option.key != MODEL
     ]
-    return [*given, *(parse_set(text) for text in settings)]
+    models = split_list(options["--model"]) or []
+    return [*given, *map(_model_override, models), *(parse_set(text) for text in settings)]
+
+
+def _model_override(text: str) -> Override:
+    """`openai:x` for every agent, `decision=openai:x` for one."""
+    from tradinggroup.experiment import Override
+
+    agent, equals, model = text.partition("=")
+    if not equals or ":" in agent:  # a server's name of a model may hold the sign
+        return Override(MODEL, text, "--model")
+    return Override("agent_models", {agent.strip(): model.strip()}, "--model")

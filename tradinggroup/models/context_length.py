@@ -60,7 +60,7 @@ def end_if_too_long(request: ModelRequest, reply: ModelReply) -> None:
 
 def too_long(request: ModelRequest, why: str) -> UsageError:
     """The error of a prompt that does not fit: which call, its longest part, and how that gets shorter."""
-    part, text = max(request.parts.items(), key=lambda each: len(each[1]), default=("", ""))
+    part, text = max(request.parts.items(), key=lambda each: (len(each[1]), each[0]), default=("", ""))
     longest = f"; its longest part is {{{part}}}, about {estimated_tokens(text):,} tokens" if part else ""
     how = request.shorter.get(part, "give the model a longer context")
     return UsageError(

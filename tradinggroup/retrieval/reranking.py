@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Sequence
 
-from tradinggroup.models.port import ChatModel, Message, ModelRequest
+from tradinggroup.models.port import AHEAD, ChatModel, Message, ModelRequest
 from tradinggroup.models.yes_no import YesNo
 from tradinggroup.retrieval.ports import Asker
 from tradinggroup.retrieval.quoting import quoted
@@ -82,11 +82,14 @@ def _request(text: str, question: str, asker: Asker, position: int) -> ModelRequ
         schema=YesNo,
         parameters={"temperature": 0.0},
         evidence={"p_yes": _probability(text)},
+        parts={"text": text},
+        shorter={"text": "set retrieval.reranker = lexical"},
         agent=asker.agent,
         purpose=asker.purpose,
         symbol=asker.symbol,
         session=asker.session,
         position=position,
+        priority=AHEAD,
     )
 
 
