@@ -29,8 +29,6 @@ SHORTER: Mapping[str, str] = {
     "items": "lower agents.news_sentiment.k",
     "experience": _CASES,
     "record": _CASES,
-    "account": "lower agents.style_selection.history_sessions",
-    "style_selection": "lower agents.style_selection.history_sessions",
     "performance": "lower agents.decision.history_sessions",
 }
 """By placeholder, which setting makes its text shorter, where a prompt does not fit into its model's context."""
