@@ -11,7 +11,23 @@ from typing import Annotated, Any
 import typer
 
 from tradinggroup import __version__
-from tradinggroup.cli import agents, backtest, check, config, data, explain, init, models, reflections, replay, runs, show, trades, verify
+from tradinggroup.cli import (
+    agents,
+    backtest,
+    check,
+    config,
+    data,
+    explain,
+    init,
+    models,
+    recordings,
+    reflections,
+    replay,
+    runs,
+    show,
+    trades,
+    verify,
+)
 from tradinggroup.cli.framework import CONTEXT, Group, add
 from tradinggroup.errors import ErrorCode, TradinggroupError, UsageError
 
@@ -30,7 +46,13 @@ COMMANDS: tuple[tuple[str, Any], ...] = (
     ("reflections", reflections),
     ("verify", verify),
 )
-GROUPS: tuple[tuple[str, Any], ...] = (("agents", agents), ("models", models), ("data", data), ("config", config))
+GROUPS: tuple[tuple[str, Any], ...] = (
+    ("agents", agents),
+    ("models", models),
+    ("data", data),
+    ("recordings", recordings),
+    ("config", config),
+)
 
 
 def main() -> None:

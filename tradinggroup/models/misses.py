@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from difflib import SequenceMatcher
@@ -19,7 +19,7 @@ _COMPARED = 8
 _SHOWN_CHARACTERS = 60
 _SHOWN_BEFORE = 15
 """Characters shown before the first one that differs, of a long line."""
-_PLACES = "SELECT key, session, symbol, agent, purpose, position FROM calls WHERE agent = ? AND symbol = ? AND key != ?"
+_PLACES = "SELECT key, session, symbol, agent, purpose, position FROM calls WHERE agent = ? AND symbol = ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +57,24 @@ def recording_missing(request: ModelRequest, stores: Iterable[RecordingStore]) -
 def nearest_recording(request: ModelRequest, stores: Iterable[RecordingStore]) -> Nearest | None:
     """The recorded call of the same agent and symbol whose content is most like the request's; None where there is none."""
     place = Place(request.session, request.symbol, request.agent, request.purpose, request.position)
-    return nearest_to(orjson.loads(request.content), place, stores, but=request.key)
+    return nearest_to(orjson.loads(request.content), place, stores, but={request.key})
 
 
-def nearest_to(content: Mapping[str, Any], place: Place, stores: Iterable[RecordingStore], *, but: str) -> Nearest | None:
-    """The same for a request of this content; the recording with the key `but` is passed over."""
+def nearest_to(
+    content: Mapping[str, Any], place: Place, stores: Iterable[RecordingStore], *, but: Collection[str], only_here: bool = False
+) -> Nearest | None:
+    """The same for a request of this content; recordings with a key of `but` are passed over.
+
+    A recording of the very same place says best what has changed, so others count only where there is none, and with
+    `only_here` not at all.
+    """
     found: list[tuple[Place, str, RecordingStore]] = []
     for store in stores:
-        rows = store.rows(_PLACES, (place.agent, place.symbol, but))
-        nearest_first = sorted(((Place(*row[1:]), row[0]) for row in rows), key=lambda each: _distance(place, *each))
+        rows = [(Place(*row[1:]), row[0]) for row in store.rows(_PLACES, (place.agent, place.symbol)) if row[0] not in but]
+        here = [each for each in rows if each[0] == place]
+        nearest_first = sorted(here if here or only_here else rows, key=lambda each: _distance(place, *each))
         found += [(*each, store) for each in nearest_first[:_COMPARED]]
+    found = [each for each in found if each[0] == place] or found
     candidates = []
     for other, key, store in sorted(found, key=lambda each: _distance(place, each[0], each[1]))[:_COMPARED]:
         call = store.read_key(key)

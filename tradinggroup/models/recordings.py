@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -198,6 +198,21 @@ class RecordingStore:
         with self._lock:
             return tuple(attempt_of(row) for row in self._attempt_rows(key))
 
+    def check(self) -> int:
+        """Look at every recording; the number of those of the first format, whose reply has no hash to be checked by.
+
+        Raises DataError RECORDING_INVALID for the first one that was changed.
+        """
+        with self._lock:
+            rows = self.rows(f"SELECT {_COLUMNS} FROM recordings ORDER BY key")
+            for row in rows:
+                self._checked_attempts(row)
+        return sum(row[-1] is None for row in rows)
+
+    def count_vectors(self) -> int:
+        """How many vectors of texts are kept."""
+        return int(self.rows("SELECT COUNT(*) FROM vectors")[0][0]) if self._has_vectors() else 0
+
     def rows(self, sql: str, values: Mapping[str, object] | Sequence[object] = ()) -> list[Row]:
         """The rows of a query over the tables above, with everything pending written. Raises DataError RECORDING_INVALID."""
         with self._lock:
@@ -207,14 +222,25 @@ class RecordingStore:
             except sqlite3.DatabaseError as error:
                 raise invalid(self.path, error) from error
 
-    def add_rows(self, rows_by_table: Mapping[str, Iterable[Row]]) -> None:
-        """Add rows of another store in one transaction; one that is there already stays. Raises DataError where it can't be written."""
+    def add_rows(self, rows_by_table: Mapping[str, Sequence[Row]]) -> int:
+        """Add rows of another store in one transaction; what is there already stays. The number of recordings that are new.
+
+        Raises DataError where it can't be written.
+        """
         with self._lock:
             self._check_writable()
             self.flush()
             with self._transaction():
+                known = {
+                    row[0]
+                    for row in rows_by_table["recordings"]
+                    if self._select("SELECT 1 FROM recordings WHERE key = ?", row[0]) is not None
+                }
                 for table, rows in rows_by_table.items():
-                    self._connection.executemany(f"INSERT OR IGNORE {_INSERT[table]}", list(rows))
+                    # An attempt belongs to the answer beside which it was kept, so it comes with that or not at all.
+                    new = rows if table in {"calls", "vectors"} else [row for row in rows if row[0] not in known]
+                    self._connection.executemany(f"INSERT OR IGNORE {_INSERT[table]}", new)
+        return len(rows_by_table["recordings"]) - len(known)
 
     def remove(self, keys: Sequence[str]) -> None:
         """Take recordings away, with all that belongs to them, and give the room back. Raises DataError where it can't be written."""
