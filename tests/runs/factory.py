@@ -135,6 +135,7 @@ def fill_row(session: date, symbol: str, place: int, decided: date) -> dict[str,
     return {
         "session": session, "symbol": symbol, "order_id": f"{symbol}-{decided}", "decision_session": decided,
         "shares": -100 if place == 4 else 99 if place == 6 else 100, "price_usd": 250.5 + place, "commission_usd": 0.99,
+        "slippage_usd": 0.0,
     }  # fmt: skip
 
 

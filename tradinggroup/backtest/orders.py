@@ -9,6 +9,9 @@ from tradinggroup.backtest.sink import Row
 from tradinggroup.backtest.trader import OrderIntent
 from tradinggroup.risk.verdicts import ReasonCode, Status, Verdict
 
+ORDER_STATUSES = ("filled", "cut", "partial", "denied", "unfilled")
+"""How an order can end: whole; smaller than it was sent; short, after some of it had filled; without any fill; without any try."""
+
 
 @dataclass(slots=True)
 class Order:
@@ -81,6 +84,6 @@ def sale_of_position(code: ReasonCode, shares: int, *, symbol: str, session: dat
     return Order(intent, session, f"{order_id(symbol, session)}-{name}", -shares)
 
 
-def order_id(symbol: str, session: date) -> str:
-    """`SYMBOL-SESSION`: the order that was decided in that session."""
-    return f"{symbol}-{session.isoformat()}"
+def order_id(symbol: str, session: date | str) -> str:
+    """`SYMBOL-SESSION`: the order that was decided in that session, which may be given as a run's files write it."""
+    return f"{symbol}-{session}"

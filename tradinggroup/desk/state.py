@@ -18,13 +18,15 @@ from tradinggroup.data.view import View
 from tradinggroup.errors import DataError, ErrorCode
 from tradinggroup.reflection.memory import Lesson
 from tradinggroup.reflection.records import DecisionOutcome, ForecastOutcome
+from tradinggroup.reflection.trade_terms import TradeTerms
 from tradinggroup.risk.account import Account
 from tradinggroup.risk.costs import Commission, Slippage
+from tradinggroup.risk.exits import ExitRules, exit_rules
 from tradinggroup.risk.profile import RiskProfile
 from tradinggroup.risk.sizing import Sizing
 from tradinggroup.risk.thresholds import Thresholds
 from tradinggroup.risk.verdicts import ReasonCode
-from tradinggroup.settings import Experiment, ForecastSettings, ReflectionSettings
+from tradinggroup.settings import Experiment, FillMode, ForecastSettings, ReflectionSettings
 
 if TYPE_CHECKING:
     from tradinggroup.desk.memories import SymbolMemories
@@ -37,15 +39,16 @@ class TradingRules:
     profile: RiskProfile
     commission: Commission
     slippage: Slippage
-    fill: Literal["next_open", "next_close", "same_close"]
+    fill: FillMode
     stop_mode: Literal["close", "intraday"]
-    """The experiment's, or the profile's where the experiment leaves it to that."""
     gap_buffer_fraction: float
     cash_rate_per_year: float
     forecasting: ForecastSettings
     reflection: ReflectionSettings
     has_risk: bool
     has_reflections: bool
+    volume_cap_fraction: float = 0.0
+    """Largest share of a bar's volume that the account's fills take; 0 for no cap."""
     shuffle_seed: int | None = None
     """Seed of the placebo of reflections; None where lessons are true."""
 
@@ -57,15 +60,33 @@ class TradingRules:
             commission=Commission.of(experiment.costs),
             slippage=Slippage.of(experiment.costs),
             fill=experiment.fill,
-            stop_mode=profile.stops.mode if experiment.stops == "profile" else experiment.stops,
+            stop_mode=profile.stop_mode(experiment.stops),
             gap_buffer_fraction=experiment.gap_buffer_fraction,
             cash_rate_per_year=experiment.cash_rate_per_year,
             forecasting=experiment.agents.forecasting,
             reflection=experiment.reflection,
             has_risk="risk" not in experiment.without,
             has_reflections="reflections" not in experiment.without,
+            volume_cap_fraction=experiment.execution.volume_cap_fraction,
             shuffle_seed=experiment.seed if "reflections" in experiment.placebo else None,
         )
+
+    @property
+    def terms(self) -> TradeTerms:
+        """What every fill obeys, real or hypothetical."""
+        return TradeTerms(
+            profile=self.profile,
+            commission=self.commission,
+            slippage=self.slippage,
+            fill=self.fill,
+            gap_buffer_fraction=self.gap_buffer_fraction,
+            cash_rate_per_year=self.cash_rate_per_year,
+            volume_cap_fraction=self.volume_cap_fraction,
+        )
+
+    def exits(self, limits: Thresholds | None) -> ExitRules | None:
+        """Stop and target inside the bar that a session's thresholds set; None where stops work at the close, or not at all."""
+        return exit_rules(limits, self.profile) if limits is not None and self.stop_mode == "intraday" else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +142,7 @@ class DeskState(TypedDict, total=False):
     forecasting: Forecasting
     forecasting_lesson: Lesson | None
 
-    decision_outcome: DecisionOutcome | None
+    decision_outcomes: tuple[DecisionOutcome, ...]
     style: StyleSelection
     style_lesson: Lesson | None
     thresholds: Thresholds | None

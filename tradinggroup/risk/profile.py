@@ -100,6 +100,10 @@ class RiskProfile(_Table):
     limits: Limits = Limits()
     stops: Stops = Stops()
 
+    def stop_mode(self, setting: Literal["profile", "close", "intraday"]) -> Literal["close", "intraday"]:
+        """How stops work: as the experiment's setting says, or as this profile does where it is left to that."""
+        return self.stops.mode if setting == "profile" else setting
+
     def rules(self, style: str) -> StyleRules:
         """The rules of a style; those of the balanced one for a name that is no style."""
         known: Mapping[str, StyleRules] = {

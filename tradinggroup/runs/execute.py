@@ -64,6 +64,7 @@ def run_experiment(project: Project, resolved: ResolvedExperiment, options: RunO
         sessions=sessions,
         warnings=[*window_warnings(inputs, markets), *cutoff_warnings(cutoffs)],
         cutoffs=cutoffs,
+        stop_mode=inputs.profile.stop_mode(inputs.experiment.stops),
         calls_mode=options.calls,
         project_root=project.root,
         started_at=utc_now(),

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 from tradinggroup.clock import iso_utc
@@ -69,6 +69,8 @@ class RunStart:
     started_at: datetime
     warnings: Sequence[str] = ()
     """What a reader must know of the window, beside what the settings and the bundle say."""
+    stop_mode: Literal["close", "intraday"] = "close"
+    """How stops work in the run, by its experiment and its risk profile."""
     note: str | None = None
     base_url: str | None = None
     """The server's address where a model is asked over the network."""
@@ -107,6 +109,7 @@ def start_header(start: RunStart) -> dict[str, Any]:
         "cutoffs": dict(start.cutoffs),
         "base_url": address_without_secrets(start.base_url) if start.base_url else None,
         "calls_mode": start.calls_mode,
+        "stop_mode": start.stop_mode,
         "seed": experiment.seed,
         "arguments": dict(start.arguments),
         "settings": experiment.to_plain(),
@@ -139,6 +142,8 @@ def model_title(models: Mapping[str, str]) -> str:
 def start_warnings(experiment: Experiment, bundle: BundleIdentity) -> list[str]:
     """What every page of the run must say, because the result would be read wrongly without."""
     warnings = []
+    if experiment.fill == "same_close":
+        warnings.append("optimistic: orders filled at the very close that they were decided on (fill = same_close)")
     if experiment.derived_text == "allow":
         warnings.append("optimistic: texts written later than their articles were used (derived_text = allow)")
     if experiment.without:

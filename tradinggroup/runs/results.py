@@ -18,6 +18,7 @@ from tradinggroup.backtest.finsaber.bars import window_of
 from tradinggroup.backtest.finsaber.runner import finsaber_figures, run_finsaber
 from tradinggroup.backtest.market import SymbolMarket
 from tradinggroup.backtest.metrics import metrics_by_symbol
+from tradinggroup.backtest.orders import ORDER_STATUSES
 from tradinggroup.backtest.stop_statistics import stop_statistics
 from tradinggroup.data.records import ActionKind
 from tradinggroup.models.gateway import CallStatistics
@@ -76,6 +77,12 @@ def hold_figures(run: RunFolder) -> dict[str, int]:
     return {kind: kinds.count(kind) for kind in HOLD_KINDS}
 
 
+def order_figures(run: RunFolder) -> dict[str, int]:
+    """The agents' orders, exits inside a bar included, and how they ended."""
+    statuses = [row["status"] for row in run.orders()]
+    return {"sent": len(statuses), **{status: statuses.count(status) for status in ORDER_STATUSES}}
+
+
 def stop_figures(run: RunFolder, markets: Mapping[str, SymbolMarket]) -> dict[str, Any]:
     """How the agents' stops ended, by symbol and ALL."""
     splits = {
@@ -100,6 +107,7 @@ def result_figures(
     metrics = _plain(metrics_by_symbol(agents.equity, agents.fills, cash_rate_per_year=rate)) if agents is not None else {}
     figures = {
         "holds": hold_figures(run),
+        "orders": order_figures(run),
         "metrics": metrics,
         "stops": stop_figures(run, markets) if agents is not None else {},
         "costs": _costs(agents, cash_usd=inputs.experiment.cash_usd, model_bill_usd=model_bill_usd),

@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tradinggroup.backtest.orders import ORDER_STATUSES, order_id
 from tradinggroup.clock import parse_utc
 from tradinggroup.errors import DataError
 from tradinggroup.risk.verdicts import ReasonCode
+from tradinggroup.runs.assumptions import assumption_lines
 from tradinggroup.runs.figures import NONE, columns, counted, figure, number, percent, wrapped
 from tradinggroup.runs.folder import Line, RunFolder
 from tradinggroup.runs.summary import ALL, HOLD_KINDS
@@ -64,7 +66,7 @@ def text_show(run: RunFolder) -> str:
         text_forecasts(run.summary()["forecasts"]),
         "\n".join(_risk_lines(run)),
         "\n".join(stop_lines(run.header.get("stops") or {})),
-        "\n".join(_hold_lines(run)),
+        "\n".join([*_hold_lines(run), *_order_lines(run)]),
         _calls_table(run),
         "\n".join(_notes(run)),
     ]
@@ -214,6 +216,7 @@ def _risk_lines(run: RunFolder) -> Iterator[str]:
     decisions, orders = _readable(run.decisions), _readable(run.orders)
     counts = Counter(line["risk"]["reason_code"] for line in decisions)
     counts.update(row["fill_reason_code"] for row in orders if row["fill_reason_code"] is not None)
+    counts.update(row["reason_code"] for row in orders if row["order_id"] != order_id(row["symbol"], row["session"]))  # inside a bar
     forced = sum(row["forced"] for row in orders)
     remarkable = sorted((code, count) for code, count in counts.items() if code not in UNREMARKABLE)
     if remarkable:
@@ -244,6 +247,14 @@ def _hold_lines(run: RunFolder) -> Iterator[str]:
         yield from (f"  {kind:<10}  {holds[kind]:>5d}  {HOLD_MEANINGS[kind]}" for kind in HOLD_KINDS if holds[kind])
 
 
+def _order_lines(run: RunFolder) -> Iterator[str]:
+    """What became of the orders, in one line; `cut` counts those that a price dearer than the buffer made smaller."""
+    orders = run.header.get("orders") or {}
+    if orders.get("sent"):
+        ends = ", ".join(f"{orders[status]:,d} {status}" for status in ORDER_STATUSES if orders[status])
+        yield from wrapped(f"{counted(orders['sent'], 'order')} sent: {ends}")
+
+
 def _calls_table(run: RunFolder) -> str:
     calls = run.header.get("calls") or {}
     by_agent = calls.get("by_agent") or {}
@@ -265,7 +276,8 @@ def _missing_lines(run: RunFolder) -> Iterator[str]:
 
 
 def _notes(run: RunFolder) -> Iterator[str]:
-    yield from wrapped(_assumptions(run.settings), first="assumes  ")
+    for place, assumption in enumerate(assumption_lines(run.header)):
+        yield from wrapped(assumption, first="         " if place else "assumes  ")
     if run.header.get("baselines_hindsight"):
         names = " and ".join(name.replace("_", " ") for name in run.header["baselines_hindsight"])
         yield from wrapped(f"{names} know the agents' weights of the whole window (hindsight)", first="caution  ")
@@ -273,23 +285,6 @@ def _notes(run: RunFolder) -> Iterator[str]:
     for check in _readable(run.checks):
         yield from wrapped(_check_text(check), first="checked  ")
     yield from wrapped("one path of one market: nothing here shows skill; returns have no intervals yet", first="note     ")
-
-
-FINSABER_ASSUMPTIONS = (
-    "the rules of the paper's baselines, to reproduce its table and not to be believed: a bar for every calendar day, fills at the "
-    "next bar's open (on closed days the last session's), shorts, commission on top, Sharpe against 3 % a year: docs/table1.md"
-)
-
-
-def _assumptions(settings: Line) -> str:
-    if settings.get("convention") == "finsaber":
-        return FINSABER_ASSUMPTIONS
-    costs = settings.get("costs") or {}
-    return (
-        f"decisions {str(settings.get('decide')).replace('_', ' ')}, fills at the {str(settings.get('fill')).replace('_', ' ')}; "
-        f"commission {costs.get('per_share_usd')} USD a share, at least {costs.get('minimum_usd')} USD; no slippage; "
-        f"cash earns {percent(settings.get('cash_rate_per_year'), signed=False)} a year; open positions are marked, not sold"
-    )
 
 
 def _check_text(check: Line) -> str:

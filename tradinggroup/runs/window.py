@@ -50,11 +50,11 @@ def decision_sessions(inputs: RunInputs, market: SymbolMarket) -> list[date]:
 
 def window_warnings(inputs: RunInputs, markets: Mapping[str, SymbolMarket]) -> list[str]:
     """What a reader must know of a window that is not what the experiment asked for, or not the same for all symbols."""
+    found = _delistings(inputs, markets)
     if not inputs.experiment.agents_enabled:
-        return []
+        return found
     sessions = next(iter(markets.values())).sessions
     asked = inputs.bundle.calendar.sessions(inputs.experiment.start, inputs.experiment.end)
-    found = []
     if len(sessions) < len(asked):
         found.append(f"the first {len(asked) - len(sessions)} sessions are warm-up: the run starts on {sessions[0]}")
     for symbol, market in markets.items():
@@ -64,6 +64,17 @@ def window_warnings(inputs: RunInputs, markets: Mapping[str, SymbolMarket]) -> l
         elif decided[0] > sessions[market.bar_positions[0]] or market.bar_positions[0] > 0:
             found.append(f"{symbol} waits in cash until {decided[0]}: it has too little history before")
     return found
+
+
+def _delistings(inputs: RunInputs, markets: Mapping[str, SymbolMarket]) -> list[str]:
+    """Symbols that count as delisted: a bundle whose prices merely stop for one symbol looks the same, so a reader must know."""
+    execution = inputs.experiment.execution
+    return [
+        f"{symbol} has no bar after {market.sessions[market.bar_positions[-1]]} and counts as delisted: its shares are closed "
+        f"{execution.delisting_haircut_fraction * 100:g} % below the last price"
+        for symbol, market in markets.items()
+        if inputs.experiment.convention == "default" and market.delisting_position(execution.delisting_sessions) is not None
+    ]
 
 
 def _first_decision(inputs: RunInputs, markets: Mapping[str, SymbolMarket]) -> date:
