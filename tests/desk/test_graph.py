@@ -54,7 +54,7 @@ def test_nodes_return_declared_keys_only(tmp_path: Path, monkeypatch: pytest.Mon
 
     for module in (research_nodes, trading_nodes):
         for name, node in inspect.getmembers(module, inspect.iscoroutinefunction):
-            if node.__module__ == module.__name__:
+            if node.__module__ == module.__name__ and not name.startswith("_"):
                 monkeypatch.setattr(module, name, watched(name, node))
     bundle = make_bundle(tmp_path, sessions=40)
     run_desk(bundle, start=bundle.first_session, end=bundle.last_session)

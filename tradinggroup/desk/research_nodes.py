@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from tradinggroup.agents import absent
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 
 
 async def label_forecast(state: DeskState, runtime: Runtime[Moment]) -> DeskState:
-    """Label the last forecast if its outcome became known by now."""
+    """Label the last forecast, once it is there, if its outcome became known by now."""
+    if runtime.context.research_before is not None:
+        # Shielded: where this session is cancelled, the one before need not be.
+        await asyncio.shield(runtime.context.research_before)
     return {"forecast_outcome": runtime.context.memories.label_forecast(runtime.context)}
 
 

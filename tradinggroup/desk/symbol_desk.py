@@ -1,8 +1,9 @@
 """One symbol's desk: walks the graph session by session and hands out decision lines, outcomes and lessons.
 
-With `schedule = "serial"` the whole graph is invoked at each close. With `run_ahead` a task of this desk invokes the research
-half early, a bounded number of sessions ahead, and the trading half follows the backtest's clock. Both send the same bytes:
-whatever the research half finds is only handed out when the trading half reaches its session.
+With `schedule = "serial"` the whole graph is invoked at each close. With `run_ahead` the research halves of a bounded number of
+sessions are under way at the same time, and the trading half follows the backtest's clock. News and filings of a session wait for
+nothing; its forecast waits for the one before, whose outcome may teach it. Both send the same bytes: whatever the research half
+finds is only handed out when the trading half reaches its session.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from tradinggroup.reflection.memory import Lesson
 from tradinggroup.risk.account import Account
 
 SESSIONS_AHEAD = 5
-"""How far research may run ahead of the trading half: enough to hide its latency, little enough to waste nothing on a stop."""
+"""Sessions whose research is under way or waits for the trading half: enough to hide its latency, few enough to waste little on a stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,31 +70,31 @@ class SymbolDesk:
         self._memories = SymbolMemories(agents.symbol, rules)
         self._is_running_ahead = is_running_ahead
         self._placebo = placebo
-        self._research: dict[date, asyncio.Future[DeskState]] = {}
-        self._room: asyncio.Semaphore | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._research: dict[date, asyncio.Task[DeskState]] = {}
+        self._started = 0
+        self._newest: asyncio.Task[DeskState] | None = None
 
     def has_decision(self, session: date) -> bool:
         """Whether the desk decides at this session: not inside the warm-up."""
         return session in self._places
 
     def decide(self, session: date, account: Account) -> DeskResult:
-        """Run the desk at the close of `session`. Blocks until the models have answered."""
+        """Run the desk on the account at the close of `session`, with what its clock knows. Blocks until the models have answered."""
         return self._loop.run(self._decide(session, account))
 
     def close(self) -> None:
         """Stop research that is still running ahead."""
-        if self._task is not None:
-            # Where the loop was closed or everything on it is being cancelled, the task is too.
+        if self._research:
+            # Where the loop was closed or everything on it is being cancelled, the research is too.
             with contextlib.suppress(RuntimeError, CancelledError):
                 self._loop.run(self._cancel())
 
-    def moment(self, session: date, account: Account | None) -> Moment:
-        """The clock of `session` and all that may be asked at it."""
-        calendar, place = self._bundle.calendar, self._places[session]
-        previous = self._sessions[place - 1] if place else calendar.previous_session(session)
-        view = self._bundle.view(calendar.close_at(session), derived_text=self._derived_text)
-        news_view, news_after, report_view = view, calendar.close_at(previous), view
+    def moment(self, session: date, account: Account | None, *, after: asyncio.Task[DeskState] | None = None) -> Moment:
+        """The clock of `session` and all that may be asked at it; `after` is research that its own forecast has to wait for."""
+        clock, place = self._agents.clock, self._places[session]
+        previous = self._sessions[place - 1] if place else self._bundle.calendar.previous_session(session)
+        view = self._bundle.view(clock.as_of(session), derived_text=self._derived_text)
+        news_view, news_after, report_view = view, clock.as_of(previous), view
         if self._placebo is not None:
             news_view, news_after = self._placebo.news(view, news_after)
             report_view = self._placebo.reports(view)
@@ -110,6 +111,7 @@ class SymbolDesk:
             rules=self._rules,
             memories=self._memories,
             account=account,
+            research_before=after,
         )
 
     async def _decide(self, session: date, account: Account) -> DeskResult:
@@ -122,43 +124,33 @@ class SymbolDesk:
         return _result(moment, cast("DeskState", state))
 
     async def _researched(self, session: date) -> DeskState:
-        if self._task is None:
-            self._room = asyncio.Semaphore(SESSIONS_AHEAD)
-            loop = asyncio.get_running_loop()
-            self._research = {each: loop.create_future() for each in self._sessions}
-            self._task = asyncio.create_task(self._run_ahead())
-        # Shielded: a waiter that is cancelled must not cancel what the research still has to report to.
+        self._start_through(self._places[session] + SESSIONS_AHEAD)
+        # Shielded: a waiter that is cancelled must not cancel what later forecasts wait for.
         state = await asyncio.shield(self._research[session])
         del self._research[session]
-        assert self._room is not None
-        self._room.release()
         return state
 
-    async def _run_ahead(self) -> None:
-        """Research session after session; a failure belongs to the session it happened in, and ends the task."""
-        assert self._room is not None
-        for session, future in list(self._research.items()):
-            await self._room.acquire()
-            try:
-                state = await self._graphs.research.ainvoke({}, context=self.moment(session, None))
-                future.set_result(cast("DeskState", state))
-            except BaseException as error:
-                # Whoever waits for this session must hear of it, whatever it is; nobody may be left waiting.
-                future.set_exception(error if isinstance(error, Exception) else asyncio.CancelledError())
-                future.exception()  # seen: the trading half may stop before it asks for this session
-                if not isinstance(error, Exception):
-                    raise
-                return
+    def _start_through(self, end: int) -> None:
+        """Start the research of every session before place `end` that is not under way yet, in their order."""
+        for session in self._sessions[self._started : end]:
+            moment = self.moment(session, None, after=self._newest)
+            self._newest = asyncio.create_task(self._ask_research(moment))
+            # Looked at: the trading half may stop before it asks for this session, and its error is then nobody's.
+            self._newest.add_done_callback(lambda done: done.cancelled() or done.exception())
+            self._research[session] = self._newest
+        self._started = max(self._started, min(end, len(self._sessions)))
+
+    async def _ask_research(self, moment: Moment) -> DeskState:
+        return cast("DeskState", await self._graphs.research.ainvoke({}, context=moment))
 
     async def _cancel(self) -> None:
-        assert self._task is not None
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
+        for task in self._research.values():
+            task.cancel()
+        await asyncio.gather(*self._research.values(), return_exceptions=True)
 
 
 def _result(moment: Moment, state: DeskState) -> DeskResult:
-    outcomes = (state.get("forecast_outcome"), state.get("decision_outcome"))
+    outcomes = (state.get("forecast_outcome"), *state["decision_outcomes"])
     lessons = (state.get("forecasting_lesson"), state.get("style_lesson"), state.get("decision_lesson"))
     return DeskResult(
         line=decision_line(moment, state),

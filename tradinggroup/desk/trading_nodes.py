@@ -23,19 +23,20 @@ STYLES: tuple[str, ...] = get_args(Style)
 
 
 async def label_decision(state: DeskState, runtime: Runtime[Moment]) -> DeskState:
-    """Label the last decision if its outcome became known by now."""
-    return {"decision_outcome": runtime.context.memories.label_decision(runtime.context)}
+    """Label the decisions whose outcome became known by now: mostly one, the last or, under `next_close`, the one before."""
+    return {"decision_outcomes": runtime.context.memories.label_decisions(runtime.context)}
 
 
 async def style_selection(state: DeskState, runtime: Runtime[Moment]) -> DeskState:
     """Choose the session's style from the research, the account, and how past styles did.
 
-    The record of past decisions is reviewed at the same time, unless the style may force an exit: nobody would ask for it then.
+    The record of past decisions is reviewed at the same time, so that a session takes two calls after each other. Only where every
+    style would force an exit nobody asks for it; where one of them does, the review is left unused.
     """
     moment = runtime.context
     if "style" in moment.agents.without:
         return {"style": absent.no_style(), "style_lesson": None}
-    if _may_force_exit(moment, state):
+    if _must_exit(moment, state):
         style, lesson = await _style(moment, state)
         return {"style": style, "style_lesson": lesson}
     (style, lesson), reviewed = await asyncio.gather(_style(moment, state), _decision_lesson(moment, state))
@@ -59,12 +60,12 @@ async def _style(moment: Moment, state: DeskState) -> tuple[StyleSelection, Less
     return style, lesson
 
 
-def _may_force_exit(moment: Moment, state: DeskState) -> bool:
-    """Whether some style would sell the open position without asking the decision agent."""
+def _must_exit(moment: Moment, state: DeskState) -> bool:
+    """Whether every style would sell the open position without asking the decision agent."""
     if not moment.rules.has_risk or moment.rules.stop_mode == "intraday":
         return False
     account = moment.required_account()
-    return any(forced_exit(account, moment.memories.watch(moment, state, style=style).exits) is not None for style in STYLES)
+    return all(forced_exit(account, moment.memories.watch(moment, state, style=style).exits) is not None for style in STYLES)
 
 
 async def risk_intercept(state: DeskState, runtime: Runtime[Moment]) -> DeskState:
