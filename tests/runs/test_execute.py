@@ -27,7 +27,8 @@ from tradinggroup.runs.execute import RunOptions, resume_run, run_experiment
 from tradinggroup.runs.folder import RunFolder
 from tradinggroup.runs.lessons import lesson_store
 from tradinggroup.runs.lock import only_writer
-from tradinggroup.runs.preview import check_experiment, estimate, render_prompts
+from tradinggroup.runs.estimate import estimate
+from tradinggroup.runs.preview import check_experiment, render_prompts
 from tradinggroup.runs.verify import verify_run
 
 EXPERIMENT = """name = "study"

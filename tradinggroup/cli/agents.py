@@ -184,6 +184,8 @@ def _facts(card: Card, project: Project) -> dict[str, Any]:
 
 
 def _request(request: ModelRequest) -> dict[str, Any]:
+    from tradinggroup.models.context_length import prompt_tokens
+
     messages = [{"role": message.role, "content": message.content} for message in request.messages]
     return {
         "purpose": request.purpose,
@@ -192,13 +194,18 @@ def _request(request: ModelRequest) -> dict[str, Any]:
         "model": request.model,
         "schema": request.schema.__name__,
         "parameters": dict(request.parameters),
+        "prompt_tokens_estimated": prompt_tokens(request.messages),
         "messages": messages,
     }
 
 
 def _text(request: ModelRequest) -> str:
+    from tradinggroup.models.context_length import prompt_tokens
+
     parameters = ", ".join(f"{key}={value}" for key, value in request.parameters.items())
-    head = f"== {request.agent} {request.purpose}, {request.session}  model {request.model}, answer {request.schema.__name__}, {parameters}"
+    length = f"about {prompt_tokens(request.messages):,} tokens"
+    asked = f"model {request.model}, answer {request.schema.__name__}, {parameters}"
+    head = f"== {request.agent} {request.purpose}, {request.session}  {asked}, {length}"
     return "\n".join([head, *(f"-- {message.role}\n{message.content}" for message in request.messages)])
 
 

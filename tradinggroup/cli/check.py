@@ -51,11 +51,14 @@ def show_check(project: Project, wanted: Sequence[ResolvedExperiment], *, as_jso
 
 
 def _checked(project: Project, resolved: ResolvedExperiment) -> dict[str, Any]:
-    from tradinggroup.runs.preview import check_experiment, estimate
+    from tradinggroup.runs.estimate import estimate, prompts_line
+    from tradinggroup.runs.preview import check_experiment
 
     lines = check_experiment(project, resolved)
-    is_ready = all(line.ok for line in lines)
-    found = {"ok": is_ready, "checks": [asdict(line) for line in lines], "plan": estimate(project, resolved) if is_ready else None}
+    plan = estimate(project, resolved) if all(line.ok for line in lines) else None
+    prompts = prompts_line(plan) if plan is not None else None
+    lines += [prompts] if prompts is not None else []
+    found = {"ok": all(line.ok for line in lines), "checks": [asdict(line) for line in lines], "plan": plan}
     return found if resolved.variant is None else {"variant": resolved.variant, **found}
 
 
@@ -74,6 +77,9 @@ def _row_text(mark: str, what: str, text: str) -> str:
 
 
 def _plan_text(plan: dict[str, Any]) -> str:
-    """What the run would do; nobody knows the price of a model server's calls yet."""
-    cost = "cost not known" if plan["cost_usd"] is None else f"cost {plan['cost_usd']:.2f} USD"
+    """What the run would do. The cost is on the high side, and not known where the price of a model is not."""
+    asked = plan["agents"].values()
+    unknown = sorted({figures["model"] for figures in asked if figures["cost_usd"] is None})
+    up_to = "up to " if plan["cost_usd"] else ""
+    cost = f"cost in USD unknown ({', '.join(unknown)})" if plan["cost_usd"] is None else f"cost {up_to}{plan['cost_usd']:.2f} USD"
     return f"{plan['sessions']:,} sessions, {plan['decisions']:,} decisions, up to {plan['calls_estimated']:,} calls, {cost}"

@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
@@ -90,6 +90,15 @@ class ServerEntry(_Facts):
     def base_url_variable(self) -> str:
         """The environment variable that beats `base_url`: `OLLAMA_BASE_URL` for `ollama`."""
         return f"{re.sub(r'[^A-Z0-9]', '_', self.name.upper())}_BASE_URL"
+
+    @property
+    def address(self) -> str:
+        """Where the server is asked, without anything that could be a key: what the environment says, else `base_url`."""
+        try:
+            parts = urlsplit(os.environ.get(self.base_url_variable, "").strip() or self.base_url)
+        except ValueError:
+            return "not an address"
+        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
     @property
     def is_moved(self) -> bool:

@@ -52,6 +52,22 @@ class ModelRegistry:
         stated = {key: value for layer in layers for key, value in layer.items() if key in ModelEntry.model_fields}
         return ModelEntry.model_validate(stated | {"name": model})
 
+    def servers_plain(self) -> list[dict[str, Any]]:
+        """The servers as plain values; `address` is where the environment puts them."""
+        return [
+            server.model_dump(mode="json") | {"address": server.address, "base_url_variable": server.base_url_variable}
+            for server in self.servers.values()
+        ]
+
+    def models_plain(self) -> list[dict[str, Any]]:
+        """The models as plain values, with what their servers' entries and wider patterns say filled in."""
+        entries = [(name, self.entry_of(name)) for name in self.models]
+        return [
+            {**entry.model_dump(mode="json"), "name": name, "server": name.partition(":")[0], "is_own": name in self.own}
+            for name, entry in entries
+            if entry is not None
+        ]
+
     def to_toml(self, models: Iterable[str]) -> str:
         """The entries behind these models as a `models.toml` of their own, for a run to keep."""
         import tomli_w

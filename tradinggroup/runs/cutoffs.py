@@ -6,7 +6,7 @@ training cutoff, and a gap on top, can be evidence; a cutoff that nobody stated 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -29,9 +29,9 @@ def cutoffs_of(inputs: RunInputs, sessions: Sequence[date]) -> dict[str, dict[st
     return {agent: _cutoff(inputs, inputs.model_of(agent), sessions) for agent in asked}
 
 
-def cutoff_warnings(cutoffs: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def cutoff_warnings(cutoffs: Iterable[Mapping[str, Any]]) -> list[str]:
     """What a reader must know of the models' training data, once a model."""
-    by_model = {cutoff["model"]: cutoff for cutoff in cutoffs.values()}
+    by_model = {cutoff["model"]: cutoff for cutoff in cutoffs}
     return [text for name in sorted(by_model) if (text := _warning(by_model[name]))]
 
 

@@ -62,7 +62,7 @@ def run_experiment(project: Project, resolved: ResolvedExperiment, options: RunO
         models=inputs.models,
         cards={agent: card.hash for agent, card in inputs.cards.items()},
         sessions=sessions,
-        warnings=[*window_warnings(inputs, markets), *cutoff_warnings(cutoffs)],
+        warnings=[*window_warnings(inputs, markets), *cutoff_warnings(cutoffs.values())],
         cutoffs=cutoffs,
         stop_mode=inputs.profile.stop_mode(inputs.experiment.stops),
         calls_mode=options.calls,

@@ -14,7 +14,6 @@ from tradinggroup.agents.roles import ROLES
 from tradinggroup.backtest.memory_sink import MemorySink
 from tradinggroup.backtest.sink import Row, RowKind
 from tradinggroup.coverage import check_against_bundle
-from tradinggroup.data.decision_clock import DecisionClock
 from tradinggroup.errors import DataError, ErrorCode, TradinggroupError, UsageError, did_you_mean
 from tradinggroup.experiment import ResolvedExperiment
 from tradinggroup.models.loop import LoopThread
@@ -30,6 +29,7 @@ from tradinggroup.retrieval.ports import RetrievalParts
 from tradinggroup.retrieval.registry import check_retrieval, make_retrieval
 from tradinggroup.runs.agents_job import run_agents
 from tradinggroup.runs.case import SWITCHES
+from tradinggroup.runs.cutoffs import cutoff_text, cutoff_warnings, cutoffs_of
 from tradinggroup.runs.inputs import RunInputs, cards_of, inputs_of_project, open_bundle, profile_of
 from tradinggroup.runs.progress import NoProgress
 from tradinggroup.runs.window import decision_sessions, markets_of, window_warnings
@@ -59,6 +59,7 @@ def check_experiment(project: Project, resolved: ResolvedExperiment) -> list[Che
         ("bundle", lambda: _bundle_text(project, resolved)),
         ("window", lambda: _window_text(project, resolved)),
         ("model", lambda: _model_text(project, resolved)),
+        ("cutoff", lambda: "; ".join(map(cutoff_text, _cutoffs(project, resolved)))),
         ("retrieval", lambda: _retrieval_text(resolved.experiment.retrieval)),
     ]
     lines: list[CheckLine] = []
@@ -66,21 +67,11 @@ def check_experiment(project: Project, resolved: ResolvedExperiment) -> list[Che
         line = _looked(what, look)
         if line.ok or line.text not in (earlier.text for earlier in lines):
             lines.append(line)
-    return [replace(line, warning=_cards_warning(project, experiment)) if line.ok and line.what == "cards" else line for line in lines]
-
-
-def estimate(project: Project, resolved: ResolvedExperiment) -> dict[str, Any]:
-    """`sessions`, `decisions`, `calls_estimated` (an upper bound) and `cost_usd` (None where nobody knows the price)."""
-    inputs = inputs_of_project(project, resolved)
-    markets = markets_of(inputs)
-    decisions = {symbol: decision_sessions(inputs, market) for symbol, market in markets.items()}
-    calls = sum(_calls_of_symbol(inputs, symbol, sessions) for symbol, sessions in decisions.items())
-    return {
-        "sessions": len(inputs.bundle.calendar.sessions(inputs.experiment.start, inputs.experiment.end)),
-        "decisions": sum(len(sessions) for sessions in decisions.values()),
-        "calls_estimated": calls if inputs.experiment.agents_enabled else 0,
-        "cost_usd": 0.0 if all(is_local(name) for name in inputs.models.values()) or not inputs.experiment.agents_enabled else None,
+    warnings: dict[str, Callable[[], str]] = {
+        "cards": lambda: _cards_warning(project, experiment),
+        "cutoff": lambda: "; ".join(cutoff_warnings(_cutoffs(project, resolved))),
     }
+    return [replace(line, warning=warnings[line.what]()) if line.ok and line.what in warnings else line for line in lines]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +109,7 @@ def preview_prompts(project: Project, resolved: ResolvedExperiment, agent: str, 
     inputs = inputs_of_project(project, replace(resolved, experiment=shortened))
     markets = markets_of(inputs)
     model = _PreviewModel(project, wanted=(agent, session.isoformat()))
-    with contextlib.closing(model), LoopThread() as loop, _kept_retrieval(project, inputs, model) as parts:
+    with contextlib.closing(model), LoopThread() as loop, kept_retrieval(project, inputs, model) as parts:
         sink = MemorySink()
         run_agents(inputs, markets=markets, model=model, loop=loop, sink=sink, progress=NoProgress(), retrieval=parts)
     line = next(row for row in reversed(sink.rows[RowKind.DECISION]) if str(row["session"]) == session.isoformat())
@@ -144,7 +135,7 @@ def _silence(agent: str, line: Row, without: Sequence[str]) -> str:
 
 
 @contextlib.contextmanager
-def _kept_retrieval(project: Project, inputs: RunInputs, model: ChatModel) -> Iterator[RetrievalParts]:
+def kept_retrieval(project: Project, inputs: RunInputs, model: ChatModel) -> Iterator[RetrievalParts]:
     """The parts of retrieval. Vectors of a costly embedder come from the project's chunk store; no server is asked for more."""
     settings = inputs.experiment.retrieval
     store = ChunkStore(project.chunks_folder, embedder=settings.embedder)
@@ -252,29 +243,15 @@ def _model_text(project: Project, resolved: ResolvedExperiment) -> str:
     return ", ".join(f"{name} (no LLM)" if is_local(name) else name for name in sorted(names))
 
 
+def _cutoffs(project: Project, resolved: ResolvedExperiment) -> list[dict[str, Any]]:
+    """What is known of the training cutoff of each model, by name. Raises what is wrong with a model as the look at models does."""
+    _model_text(project, resolved)
+    inputs = inputs_of_project(project, resolved)
+    found = cutoffs_of(inputs, next(iter(markets_of(inputs).values())).sessions)
+    by_model = {cutoff["model"]: cutoff for cutoff in found.values()}
+    return [by_model[name] for name in sorted(by_model)]
+
+
 def _retrieval_text(settings: RetrievalSettings) -> str:
     check_retrieval(settings)
     return f"embedder {settings.embedder}, sparse encoder {settings.sparse_encoder}, reranker {settings.reranker}"
-
-
-def _calls_without_news(inputs: RunInputs) -> int:
-    """Forecast, style, decision, and what a model is asked about their records; summaries of filings hardly count."""
-    without = inputs.experiment.without
-    agents = [agent for agent in ("forecasting", "style", "decision") if agent not in without]
-    is_told = "reflections" not in without and not is_local(inputs.model_of("reflection"))
-    return len(agents) + is_told * (1 + ("forecasting" in agents))
-
-
-def _calls_of_symbol(inputs: RunInputs, symbol: str, sessions: list[date]) -> int:
-    clock, k = DecisionClock.of(inputs.experiment, inputs.bundle.calendar), inputs.experiment.agents.news_sentiment.k
-    without, each_session = inputs.experiment.without, _calls_without_news(inputs)
-    if "news_sentiment" in without:
-        return each_session * len(sessions)
-    calls = 0
-    for place, session in enumerate(sessions):
-        previous = sessions[place - 1] if place else inputs.bundle.calendar.previous_session(session)
-        view = inputs.bundle.view(clock.as_of(session), derived_text=inputs.experiment.derived_text)
-        seen = len(view.news(symbol, clock.as_of(previous)))
-        reranked = seen if inputs.experiment.retrieval.reranker == "llm" and "retrieval" not in without else 0
-        calls += each_session + reranked + (min(k, seen) + 1 if seen else 0)
-    return calls
