@@ -34,14 +34,15 @@ def running_server(
     alias: str = "tiny",
     ending_share: float = 0.2,
     embeddings: bool = False,
+    tools: bool = False,
 ) -> Iterator[str]:
     """The server as a child process, with its model and its log in `folder`. Its address, with `/v1`, is given."""
     if importlib.util.find_spec("xllamacpp") is None or importlib.util.find_spec("gguf") is None:
         pytest.skip("no xllamacpp or gguf for this system: a real model server cannot be started")
     from tests.models.tiny_model import write_tiny_model
 
-    model = folder / f"tiny-{ending_share:g}.gguf"
-    write_tiny_model(model, ending_share=ending_share)
+    model = folder / f"tiny-{ending_share:g}-{tools:d}.gguf"
+    write_tiny_model(model, ending_share=ending_share, tools=tools)
     ready = folder / "server-address"
     ready.unlink(missing_ok=True)
     options = {

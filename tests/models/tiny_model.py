@@ -12,8 +12,11 @@ from typing import Any
 import numpy as np
 
 WIDTH, HEADS, LAYERS, INNER, CONTEXT_TOKENS = 64, 4, 2, 96, 65_536
-CONSTANT, ENDS, DIGIT, ZERO, DUE = range(5)
-"""Reserved channels: a constant (it carries each token's bias), and what the last token was. `DUE`: a value comes next."""
+CONSTANT, ENDS, DIGIT, ZERO, DUE, CALLS = range(6)
+"""Reserved channels: a constant (it carries each token's bias), and what the last token was.
+
+`DUE`: a value comes next; `CALLS`: a tool call.
+"""
 RESERVED = 8
 
 WORDS = (
@@ -26,10 +29,21 @@ WORDS = (
 )
 PAIRS = "th he in er an re on at en nd ti es or te of ed is it al ar st to nt ng se ha as ou io le ve co me de hi ri ro ic ne ea"
 END, TURN, BEGIN = "<|im_end|>", "<|im_start|>", "<|begin|>"
+OFFER, CALL, CALLED = "<|offer|>", "<tool_call>", "</tool_call>"
+"""Marks of a model that calls tools: what ends a prompt that offers some, and what stands around a call."""
 TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
+TOOL_TEMPLATE = (
+    "{% if tools %}<|im_start|>system\nFunctions:{% for tool in tools %}\n{{ tool | tojson }}{% endfor %}\n"
+    'To call one: <tool_call>{"name": NAME, "arguments": OBJECT}</tool_call><|im_end|>\n{% endif %}'
+    "{% for message in messages %}<|im_start|>{{ message.role }}\n{% if message.content %}{{ message.content }}{% endif %}"
+    "{% for call in message.tool_calls or [] %}"
+    '<tool_call>{"name": "{{ call.function.name }}", "arguments": {{ call.function.arguments | tojson }}}</tool_call>{% endfor %}'
+    "<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% if tools %}<|offer|>{% endif %}{% endif %}"
+)
+"""A chat template that knows tools; with the other one a server leaves them out in silence."""
 
 
 def _byte_letters() -> list[str]:
@@ -42,7 +56,7 @@ def _byte_letters() -> list[str]:
 class Vocabulary:
     """Bytes, frequent words with all their beginnings, frequent pairs of letters, and the marks of the chat template."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, tools: bool = False) -> None:
         self.letters = _byte_letters()
         self.tokens = list(self.letters)
         self.merges: list[str] = []
@@ -51,7 +65,7 @@ class Vocabulary:
         for pair in PAIRS.split():
             self._add_beginnings(pair)
         self.ordinary = len(self.tokens)
-        self.tokens += [BEGIN, TURN, END]
+        self.tokens += [BEGIN, TURN, END, *([OFFER, CALL, CALLED] if tools else [])]
         self.number = {token: number for number, token in enumerate(self.tokens)}
 
     def _add_beginnings(self, word: str) -> None:
@@ -76,6 +90,9 @@ def _embeddings(vocabulary: Vocabulary, random: np.random.Generator, *, ending_s
     table[vocabulary.of("0123456789"), DIGIT] = 4
     table[vocabulary.of("0"), ZERO] = 4
     table[vocabulary.of(":"), DUE] = 4
+    if OFFER in vocabulary.number:
+        table[vocabulary.number[OFFER], CALLS] = 4
+        table[vocabulary.number[CALLED], ENDS] = 12
     return table
 
 
@@ -87,6 +104,8 @@ def _biases(vocabulary: Vocabulary) -> np.ndarray:
     for text, value in ((" ", -7), ('"', -3.5), (",", -5), ("]}", -4), (":", -5), (".", -4), ("-", -9), ("[", -4), ("tfn", -3)):
         bias[vocabulary.of(text)] = value
     bias[vocabulary.number[END]] = -4
+    if CALLED in vocabulary.number:
+        bias[vocabulary.number[CALLED]] = 0
     bias[[vocabulary.number[BEGIN], vocabulary.number[TURN]]] = -40
     return bias
 
@@ -104,6 +123,8 @@ def _head(vocabulary: Vocabulary, random: np.random.Generator) -> np.ndarray:
     for channel, text, amount in pushes:
         head[vocabulary.of(text), channel] = amount / (4 / scale)
     head[vocabulary.number[END], ENDS] = 11 / (4 / scale)
+    if CALL in vocabulary.number:
+        head[vocabulary.number[CALL], CALLS] = 40 / (4 / scale)
     return head
 
 
@@ -132,11 +153,14 @@ def _layer_tensors(random: np.random.Generator) -> dict[str, np.ndarray]:
     }
 
 
-def write_tiny_model(path: Path, *, seed: int = 0, ending_share: float = 0.2) -> None:
-    """Write the model as GGUF, under a megabyte. `ending_share`: the share of words after which a text may end."""
+def write_tiny_model(path: Path, *, seed: int = 0, ending_share: float = 0.2, tools: bool = False) -> None:
+    """Write the model as GGUF, under a megabyte.
+
+    `ending_share`: the share of words after which a text may end. `tools`: it calls those that a prompt offers.
+    """
     import gguf
 
-    random, vocabulary = np.random.default_rng(seed), Vocabulary()
+    random, vocabulary = np.random.default_rng(seed), Vocabulary(tools=tools)
     writer = gguf.GGUFWriter(str(path), "llama")
     _add_facts(writer, vocabulary)
     writer.add_tensor("token_embd.weight", _embeddings(vocabulary, random, ending_share=ending_share))
@@ -165,11 +189,12 @@ def _add_facts(writer: Any, vocabulary: Vocabulary) -> None:
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("gpt-2")
     writer.add_token_list(vocabulary.tokens)
-    normal, control = 1, 3
-    writer.add_token_types([normal] * vocabulary.ordinary + [control] * (len(vocabulary.tokens) - vocabulary.ordinary))
+    normal, control, own = 1, 3, 4
+    marks = [own if mark in (CALL, CALLED) else control for mark in vocabulary.tokens[vocabulary.ordinary :]]
+    writer.add_token_types([normal] * vocabulary.ordinary + marks)
     writer.add_token_merges(vocabulary.merges)
     writer.add_bos_token_id(vocabulary.number[BEGIN])
     writer.add_eos_token_id(vocabulary.number[END])
     writer.add_eot_token_id(vocabulary.number[END])
     writer.add_add_bos_token(True)
-    writer.add_chat_template(TEMPLATE)
+    writer.add_chat_template(TOOL_TEMPLATE if CALL in vocabulary.number else TEMPLATE)
