@@ -56,6 +56,9 @@ Placebo = Literal["news", "filings", "reflections"]
 Decide = Literal["after_close", "pre_open"]
 """When the decision of a session is made."""
 
+FillMode = Literal["next_open", "next_close", "same_close"]
+"""When an order fills."""
+
 Baseline = Literal[
     "buy_and_hold", "constant_exposure", "sma_cross", "momentum", "random",
     "wma_cross", "atr_band", "bollinger", "turn_of_month", "arima", "xgboost",
@@ -217,7 +220,7 @@ class ExecutionSettings(Section):
     """How much of a bar an order may take, and what becomes of a symbol that is delisted."""
 
     volume_cap_fraction: Fraction = Field(
-        0.0, description="largest share of a bar's volume that an account's fills take; the rest waits; 0: no cap (ours)"
+        0.0, description="largest share of a bar's volume that an order takes; the rest waits; 0: no cap (ours)"
     )
     delisting_sessions: PositiveInt = Field(5, description="sessions without any later bar after which a symbol counts as delisted (ours)")
     delisting_haircut_fraction: Fraction = Field(
@@ -232,6 +235,9 @@ class ModelSettings(Section):
     maximum_retries: Annotated[int, Field(ge=0)] = Field(3, description="retries of one request after a server fault (ours)")
     retry_wait_seconds: NonNegative = Field(0.5, description="wait before the first retry; doubled for each further one (ours)")
     maximum_concurrent: PositiveInt = Field(64, description="requests in flight at once (ours)")
+    sample_index: Annotated[int, Field(ge=0)] = Field(
+        0, description="which sample of every answer a run uses: another index asks a server anew, with that seed (ours)"
+    )
     provider_failures_in_a_row: PositiveInt = Field(20, description="server faults in a row, after retries, that end the run (ours)")
     structured_output: Literal["auto", "json_schema", "tool_call", "json_object", "text"] = Field(
         "auto", description="how answers are asked for: a rung of the ladder, or auto, the best one that a probe finds (ours)"
@@ -262,7 +268,7 @@ class Experiment(Section):
     pre_open_minutes: Annotated[int, Field(ge=1, le=960)] = Field(
         30, description="with decide = pre_open: minutes between the decision's clock and the open (ours)"
     )
-    fill: Literal["next_open", "next_close", "same_close"] = Field(
+    fill: FillMode = Field(
         "next_open",
         description="when orders fill: at the next session's open or close; same_close: at the close they are decided on, optimistic",
     )

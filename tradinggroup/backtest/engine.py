@@ -75,7 +75,7 @@ def run_account(
         commission: of every fill.
         sink: takes the rows.
         cash_rate_per_year: what cash earns; each session pays a 252nd of it.
-        limits: of the risk profile, which hold at the fill too; None for a trader that has none.
+        limits: which hold at the fill of an order that names none of its own; None for none.
         slippage: of every fill.
         execution: when orders fill, and how much of a bar they take.
         guard: whose exits live inside each bar, mostly `trader` itself; None for none.
@@ -259,7 +259,7 @@ class _AccountRun:
         if not order.is_over:
             self._end(order, order.short_row(self._market.symbol, ReasonCode.VOLUME_CAP))
         waiting = self._waiting
-        if order.shares_filled and waiting is not None and waiting.has_part and waiting.shares > 0:
+        if waiting is not None and waiting.has_part and waiting.shares > 0:
             self._end(waiting, waiting.short_row(self._market.symbol))
 
     def _sale(self, code: ReasonCode, count: int, *, style: str | None, name: str) -> Order:
@@ -273,7 +273,7 @@ class _AccountRun:
 
     def _fit(self, broker: AccountBroker, order: Order, *, quoted_usd: float) -> int:
         """What of an order fills at this price, in signed shares; 0 where it is denied, which ends it, or has to wait."""
-        fitted, verdict = self._fitted(broker, order.shares, quoted_usd) if order.shares else (0, order.vanished(broker.held_shares))
+        fitted, verdict = self._fitted(broker, order, order.shares, quoted_usd) if order.shares else (0, order.vanished(broker.held_shares))
         if fitted == 0:
             self._end(order, order.denied_row(self._market.symbol, verdict))
             return 0
@@ -283,16 +283,16 @@ class _AccountRun:
             return fitted
         order.is_capped = True
         part = int(math.copysign(self._room_shares, fitted))
-        return self._fitted(broker, part, quoted_usd)[0]  # a part pays a commission of its own
+        return self._fitted(broker, order, part, quoted_usd)[0]  # a part pays a commission of its own
 
-    def _fitted(self, broker: AccountBroker, shares: int, quoted_usd: float) -> tuple[int, Verdict]:
+    def _fitted(self, broker: AccountBroker, order: Order, shares: int, quoted_usd: float) -> tuple[int, Verdict]:
         return fit_at_open(
             shares,
             cash_usd=broker.cash_usd,
             held_shares=broker.held_shares,
             open_usd=quoted_usd,
             commission=self._terms.commission,
-            limits=self._terms.limits,
+            limits=order.intent.limits or self._terms.limits,
             slippage=self._terms.slippage,
         )
 
@@ -302,8 +302,6 @@ class _AccountRun:
         order.shares_filled += fill.shares
         order.fill_session = self._session
         self._orders_filled += 1
-        if self._room_shares is not None:
-            self._room_shares -= abs(fill.shares)
         if order.intent.code is ReasonCode.STOP_LOSS:
             self._stopped_position = self._position
         if order.shares == 0:
@@ -333,6 +331,8 @@ class _AccountRun:
             sessions_since_stop=None if self._stopped_position is None else self._position - self._stopped_position,
             orders_filled=self._orders_filled,
             sessions_held=self._book.sessions_held(self._position),
+            waiting_shares=self._waiting.shares if self._waiting is not None else 0,
+            volume_room_shares=self._room_shares,
         )
 
     def _send_equity(self, account: Account) -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Self
 
-from tradinggroup.settings import Experiment
-
-FillMode = Literal["next_open", "next_close", "same_close"]
+from tradinggroup.settings import Experiment, FillMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +14,7 @@ class Execution:
 
     fill: FillMode = "next_open"
     volume_cap_fraction: float = 0.0
-    """Largest share of a bar's volume that the account's fills take together; 0 for no cap."""
+    """Largest share of a bar's volume that one order takes; 0 for no cap."""
     delisting_sessions: int = 5
     """Sessions without any later bar after which a symbol counts as delisted."""
     delisting_haircut_fraction: float = 0.30

@@ -65,7 +65,7 @@ def _slippage(costs: Settings) -> str:
 def _volume(execution: Settings) -> Iterator[str]:
     share = execution.get("volume_cap_fraction")
     if share:
-        yield f"fills take at most {percent(share, signed=False)} of a bar's volume; the rest waits, until a newer order takes its place"
+        yield f"an order takes at most {percent(share, signed=False)} of a bar's volume; the rest waits until a newer order takes its place"
     else:
         yield "any number of shares fills in one bar, whatever its volume, and moves no price"
 

@@ -54,7 +54,7 @@ def equity_of_paths(
         _act(accounts, market.actions[position])
         bar = bars.get(position)
         if bar is not None:
-            room = _Room.of(execution, float(market.volume_shares[bar]), count)
+            room = _room_shares(execution, float(market.volume_shares[bar]))
             accounts.mark_usd = float(market.close_usd[bar])
             price_usd = float(market.open_usd[bar]) if execution.fill == "next_open" else accounts.mark_usd
             _fill(accounts, price_usd, costs, room)
@@ -95,30 +95,20 @@ def _rebased(counts: Counts, ratio: float) -> Counts:
     return whole
 
 
-@dataclass(slots=True)
-class _Room:
-    """What each account may still take of a bar's volume, in shares."""
-
-    shares: Counts
-
-    @classmethod
-    def of(cls, execution: Execution, volume_shares: float, accounts: int) -> _Room | None:
-        """None without a cap."""
-        if not execution.volume_cap_fraction:
-            return None
-        return cls(np.full(accounts, math.floor(execution.volume_cap_fraction * volume_shares), dtype=np.int64))
+def _room_shares(execution: Execution, volume_shares: float) -> int | None:
+    """What an order may take of a bar's volume; None without a cap."""
+    return math.floor(execution.volume_cap_fraction * volume_shares) if execution.volume_cap_fraction else None
 
 
-def _fill(accounts: _Accounts, quoted_usd: float, costs: Costs, room: _Room | None) -> None:
+def _fill(accounts: _Accounts, quoted_usd: float, costs: Costs, room_shares: int | None) -> None:
     """Fill the waiting orders at a price, as `risk.sizing.fit_at_open` and the room in the bar let them; the rest waits."""
     if not accounts.ordered.any():
         return
     fitted = _fitted(accounts, accounts.ordered, quoted_usd, costs)
     filled = fitted
-    if room is not None:
-        part = np.sign(fitted) * np.minimum(np.abs(fitted), room.shares)
+    if room_shares is not None:
+        part = np.sign(fitted) * np.minimum(np.abs(fitted), room_shares)
         filled = np.where(part == fitted, fitted, _fitted(accounts, part, quoted_usd, costs))
-        room.shares = room.shares - np.abs(filled)
     prices_usd = _prices_usd(filled, quoted_usd, costs)
     fees_usd = commissions_usd(np.abs(filled), prices_usd, costs.commission)
     accounts.cash_usd = accounts.cash_usd - filled * prices_usd - np.where(filled != 0, fees_usd, 0.0)
