@@ -89,7 +89,12 @@ FAILED = {
     "text for a number": ([completion(GOOD.replace("0.75", '"0.75"'))] * 2, FailureKind.SCHEMA, 2, "confidence"),
     "true for a number": ([completion(GOOD.replace("0.75", "true"))] * 2, FailureKind.SCHEMA, 2, "confidence"),
     "an offered word in another script": ([completion(GOOD.replace("buy", "买入"))] * 2, FailureKind.WRONG_LANGUAGE, 2, "not '买入'"),
-    "the schema itself": ([completion(Decision.model_json_schema().__repr__().replace("'", '"'))] * 2, FailureKind.SCHEMA_ECHO, 2, "schema"),
+    "the schema itself": (
+        [completion(Decision.model_json_schema().__repr__().replace("'", '"'))] * 2,
+        FailureKind.SCHEMA_ECHO,
+        2,
+        "schema",
+    ),
     "too long": ([completion(GOOD[:-2] + "x" * 100_000 + GOOD[-2:])], FailureKind.TOO_LONG, 1, "characters"),
     "a field missing": ([completion('{"action": "buy"}')] * 2, FailureKind.SCHEMA, 2, "confidence: Field required"),
     "the schema ignored": ([completion("Sure! Here it is: buy.")] * 2, FailureKind.NOT_JSON, 2, "not valid JSON"),
@@ -255,9 +260,9 @@ def test_one_client_and_its_connections_serve_many_calls(server: FaultServer, lo
     async def calls() -> None:
         chat = OpenAIChat("m", settings(maximum_concurrent=4))
         await asyncio.gather(*(chat.answer(request(str(number))) for number in range(20)))
-        client = chat._server._client
+        connections = chat._server._connections
         await chat.answer(request())
-        assert chat._server._client is client
+        assert chat._server._connections is connections
         await chat.aclose()
 
     server.delay_seconds = 0.01

@@ -17,7 +17,6 @@ import orjson
 
 from tradinggroup.models.answers import Answer
 
-
 AHEAD = 1
 """Priority of a call that runs ahead of the account."""
 

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from tradinggroup.clock import utc_now
 from tradinggroup.errors import ErrorCode, ProviderError
 from tradinggroup.models.completion import error_message
+from tradinggroup.models.connections import Connections
 from tradinggroup.models.endpoint import OPENAI_SERVER, Endpoint
 from tradinggroup.models.port import Attempt, Failure, FailureKind
 from tradinggroup.models.registry_entries import ModelEntry, ServerEntry
@@ -24,11 +25,9 @@ from tradinggroup.settings import ModelSettings
 
 if TYPE_CHECKING:
     import httpx2
-    import openai
 
 _RETRIED_STATUSES = {408, 409, 429}
 _FATAL_STATUSES = {401, 403, 404}
-_CONNECT_SECONDS = 10.0
 _LONGEST_WAIT_SECONDS = 30.0
 _LONGEST_RETRY_AFTER_SECONDS = 300.0
 """A server that asks for a longer pause is down for this run: its fault counts at once."""
@@ -59,14 +58,14 @@ class ModelServer:
         self._model = model
         self._settings = settings
         self._endpoint: Endpoint | None = None
-        self._client: openai.AsyncOpenAI | None = None
+        self._connections: Connections | None = None
         self._was_reached = False
 
     async def aclose(self) -> None:
         """Close the connections."""
-        if self._client is not None:
-            await self._client.close()
-            self._client = None
+        if self._connections is not None:
+            await self._connections.aclose()
+            self._connections = None
 
     async def post(self, path: str, body: Mapping[str, Any], *, key: str, tries: list[Attempt]) -> str | Fault:
         """The body of the server's reply, cleaned of secrets, or the last fault once the retries are spent.
@@ -111,9 +110,9 @@ class ModelServer:
         import httpx2
         import openai
 
-        client, endpoint = self._connected()
+        connections, endpoint = self._connected()
         try:
-            async with asyncio.timeout(self._settings.timeout_seconds):
+            async with connections.client() as client, asyncio.timeout(self._settings.timeout_seconds):
                 response = await client.post(path, cast_to=httpx2.Response, body=body)
         except openai.APIStatusError as error:
             self._was_reached = True
@@ -128,11 +127,11 @@ class ModelServer:
         self._was_reached = True
         return endpoint.clean(response.text)
 
-    def _connected(self) -> tuple[openai.AsyncOpenAI, Endpoint]:
-        if self._client is None or self._endpoint is None:
+    def _connected(self) -> tuple[Connections, Endpoint]:
+        if self._connections is None or self._endpoint is None:
             self._endpoint = Endpoint.of(self._entry)
-            self._client = _make_client(self._endpoint, self._settings)
-        return self._client, self._endpoint
+            self._connections = Connections(self._endpoint, self._settings)
+        return self._connections, self._endpoint
 
     def _end_if_hopeless(self, fault: Fault) -> None:
         if fault.status not in _FATAL_STATUSES or self._endpoint is None:
@@ -164,19 +163,6 @@ class ModelServer:
             return fault.retry_after_seconds
         spread = int.from_bytes(hashlib.sha256(f"{key} {retry}".encode()).digest()[:4]) / 2**32
         return min(self._settings.retry_wait_seconds * 2.0**retry, _LONGEST_WAIT_SECONDS) * (0.75 + 0.5 * spread)
-
-
-def _make_client(endpoint: Endpoint, settings: ModelSettings) -> openai.AsyncOpenAI:
-    import httpx2
-    import openai
-
-    limits = httpx2.Limits(max_connections=settings.maximum_concurrent, max_keepalive_connections=settings.maximum_concurrent)
-    timeout = httpx2.Timeout(settings.timeout_seconds, connect=min(settings.timeout_seconds, _CONNECT_SECONDS))
-    # No redirects: a key goes to the named server only. A server on this machine is never behind a proxy.
-    transport = httpx2.AsyncClient(limits=limits, timeout=timeout, trust_env=not endpoint.is_loopback, follow_redirects=False)
-    return openai.AsyncOpenAI(
-        base_url=endpoint.base_url, api_key=endpoint.key or "none", max_retries=0, timeout=timeout, http_client=transport
-    )  # fmt: skip
 
 
 def _status_fault(response: httpx2.Response, endpoint: Endpoint) -> Fault:
