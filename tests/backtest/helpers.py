@@ -6,14 +6,16 @@ import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 
-from tradinggroup.backtest.engine import run_account
+from tests.support.books import run_checked
+from tradinggroup.backtest.execution import DEFAULT_EXECUTION, Execution
 from tradinggroup.backtest.market import SymbolMarket
 from tradinggroup.backtest.memory_sink import MemorySink
 from tradinggroup.backtest.sink import COLUMNS, Row, RowKind
 from tradinggroup.backtest.trader import OrderIntent, Trader
 from tradinggroup.data.records import ActionKind, Bar, CorporateAction
 from tradinggroup.risk.account import Account
-from tradinggroup.risk.costs import Commission
+from tradinggroup.risk.costs import NO_SLIPPAGE, Commission, Slippage
+from tradinggroup.risk.exits import ExitRules
 from tradinggroup.risk.verdicts import ReasonCode
 
 COMMISSION = Commission(per_share_usd=0.0049, minimum_usd=0.99, maximum_fraction=0.01)
@@ -35,16 +37,22 @@ def dividend(position: int, cash_usd: float) -> CorporateAction:
 
 
 def market(
-    bars: Sequence[tuple[float, float] | None], *actions: CorporateAction, symbol: str = "X", close_before_usd: float | None = None
+    bars: Sequence[tuple[float, ...] | None],
+    *actions: CorporateAction,
+    symbol: str = "X",
+    close_before_usd: float | None = None,
+    is_ended: bool = False,
 ) -> SymbolMarket:
-    """One (open, close) a session; None for a session without a bar."""
-    made = [
-        Bar(symbol, day(position), bar[0], max(bar), min(bar), bar[1], 1e6, _moment(position))
-        for position, bar in enumerate(bars)
-        if bar is not None
-    ]
+    """One (open, close), (open, high, low, close) or (open, high, low, close, volume) a session; None for one without a bar."""
+    made = [_bar(symbol, position, bar) for position, bar in enumerate(bars) if bar is not None]
     sessions = [day(position) for position in range(len(bars))]
-    return SymbolMarket.build(symbol, sessions=sessions, bars=made, actions=actions, close_before_usd=close_before_usd)
+    return SymbolMarket.build(symbol, sessions=sessions, bars=made, actions=actions, close_before_usd=close_before_usd, is_ended=is_ended)
+
+
+def _bar(symbol: str, position: int, bar: tuple[float, ...]) -> Bar:
+    if len(bar) == 2:
+        bar = (bar[0], max(bar), min(bar), bar[1])
+    return Bar(symbol, day(position), bar[0], bar[1], bar[2], bar[3], bar[4] if len(bar) > 4 else 1e6, _moment(position))
 
 
 class Script:
@@ -59,6 +67,14 @@ class Script:
         self.seen.append((session, account))
         shares = self.orders.get(session)
         return None if shares is None else intent(shares, style=self.style)
+
+
+class Guarded(Script):
+    """A script with the same stop and target in force after every decision."""
+
+    def __init__(self, orders: Mapping[int, int], exits: ExitRules | None) -> None:
+        super().__init__(orders)
+        self.exits = exits
 
 
 def intent(shares: int, *, style: str | None = None) -> OrderIntent:
@@ -88,10 +104,22 @@ def play(
     cash_usd: float = 10_000.0,
     commission: Commission = COMMISSION,
     cash_rate_per_year: float = 0.0,
+    slippage: Slippage = NO_SLIPPAGE,
+    execution: Execution = DEFAULT_EXECUTION,
 ) -> Result:
     sink = MemorySink()
     script = Script(trader) if isinstance(trader, Mapping) else trader
-    run_account(window, script, cash_usd=cash_usd, commission=commission, sink=sink, cash_rate_per_year=cash_rate_per_year)
+    run_checked(
+        window,
+        script,
+        cash_usd=cash_usd,
+        commission=commission,
+        sink=sink,
+        cash_rate_per_year=cash_rate_per_year,
+        slippage=slippage,
+        execution=execution,
+        guard=script if isinstance(script, Guarded) else None,
+    )
     assert sink.complete
     assert sink.finished[-1] == window.sessions[-1]
     for kind, columns in COLUMNS.items():
@@ -101,7 +129,9 @@ def play(
 
 def recomputed_equity(window: SymbolMarket, fills: Sequence[Row], *, cash_usd: float, cash_rate_per_year: float = 0.0) -> list[float]:
     """Equity by session from the fills alone: an accountant's book, written without the engine."""
-    by_session = {fill["session"]: fill for fill in fills}
+    by_session: dict[date, list[Row]] = {}
+    for fill in fills:
+        by_session.setdefault(fill["session"], []).append(fill)
     closes = dict(zip(window.bar_positions, window.close_usd.tolist(), strict=True))
     shares, mark, values = 0, window.close_before_usd, []
     for position, session in enumerate(window.sessions):
@@ -115,8 +145,7 @@ def recomputed_equity(window: SymbolMarket, fills: Sequence[Row], *, cash_usd: f
             exact = shares * ratio
             shares = int(exact + 1e-6)
             cash_usd += max(0.0, exact - shares) * (mark or 0.0)
-        if session in by_session:
-            fill = by_session[session]
+        for fill in by_session.get(session, ()):
             shares += fill["shares"]
             cash_usd -= fill["shares"] * fill["price_usd"]
             cash_usd -= fill["commission_usd"]
