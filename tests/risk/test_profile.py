@@ -110,3 +110,107 @@ def test_profiles_are_found_by_name_and_the_nearest_is_named(repository: Path) -
 
 def test_a_style_that_is_none_is_balanced(profile: RiskProfile) -> None:
     assert profile.rules("reckless") == profile.styles.balanced
+
+
+LIMITS_LINE = "cash_buffer_fraction = 0.0 "
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            LIMITS_LINE,
+            "maximum_drawdown_fraction = 20\n" + LIMITS_LINE,
+            "limits.maximum_drawdown_fraction=20 must be within 0..1. Did you mean 0.20 (20 %)?",
+        ),
+        (
+            LIMITS_LINE,
+            "maximum_drawdown_fraction = 0\n" + LIMITS_LINE,
+            "limits.maximum_drawdown_fraction=0 must be above 0. Leave the key out to switch the limit off.",
+        ),
+        (
+            LIMITS_LINE,
+            "cooldown_sessions = 0\n" + LIMITS_LINE,
+            "limits.cooldown_sessions=0 must be above 0. Leave the key out to switch the limit off.",
+        ),
+        (
+            LIMITS_LINE,
+            "cooldown_sessions = 2.5\n" + LIMITS_LINE,
+            "limits.cooldown_sessions=2.5: input should be a valid integer. Correct the value.",
+        ),
+        (
+            LIMITS_LINE,
+            "cash_buffer_fraction = 1.0 ",
+            "limits.cash_buffer_fraction=1 keeps all cash back, so nothing can be bought. Lower it; 0.0 is no buffer.",
+        ),
+        (
+            "maximum_weight_fraction = 1.0",
+            "maximum_weight_fraction = 0",
+            "limits.maximum_weight_fraction=0 allows no purchase at all. Raise it; 1.0 is no limit.",
+        ),
+        (
+            LIMITS_LINE,
+            "maximum_drawdown_fraction = 0.1\nsession_loss_limit_fraction = 0.2\n" + LIMITS_LINE,
+            "limits.session_loss_limit_fraction=0.2 is above limits.maximum_drawdown_fraction=0.1: one such session sets off the halt, "
+            "so the session's limit never counts. Lower it, or leave it out.",
+        ),
+        (
+            LIMITS_LINE,
+            "drawdown_halt_sessions = 5\n" + LIMITS_LINE,
+            "limits.drawdown_halt_sessions means nothing without limits.maximum_drawdown_fraction. "
+            "Add maximum_drawdown_fraction, or leave drawdown_halt_sessions out.",
+        ),
+        (
+            LIMITS_LINE,
+            "volume_window_sessions = 5\n" + LIMITS_LINE,
+            "limits.volume_window_sessions means nothing without limits.maximum_volume_fraction. "
+            "Add maximum_volume_fraction, or leave volume_window_sessions out.",
+        ),
+        (
+            "stop_loss_multiplier = 2.0",
+            "stop_loss_multiplier = 200.0",
+            "styles.balanced.stop_loss_multiplier=200 is above 100 daily deviations, where no stop is reached. "
+            'Lower it; `without = ["risk"]` in the experiment switches the exits off.',
+        ),
+        (
+            "sigma_floor_fraction = 0.005",
+            "sigma_floor_fraction = 0.5",
+            "styles.aggressive.stop_loss_multiplier=3 times stops.sigma_floor_fraction=0.5 is a stop at least 150 % below the entry, "
+            'which no price reaches. Lower it; `without = ["risk"]` in the experiment switches the exits off.',
+        ),
+        (
+            "take_profit_multiplier = 4.0",
+            "take_profit_multiplier = -4.0",
+            "styles.balanced.take_profit_multiplier=-4.0 puts the target below the entry price. Multipliers are above 0: did you mean 4?",
+        ),
+        (
+            "stop_loss_multiplier = 2.0",
+            "stop_loss_multiplier = 0",
+            "styles.balanced.stop_loss_multiplier=0 puts the stop at the entry price itself. Multipliers are above 0.",
+        ),
+        (
+            "forced_exit_full = false",
+            'stop_anchor = "never"\nforced_exit_full = false',
+            "stops.stop_anchor='never': input should be 'daily', 'entry' or 'tighten_only'. Correct the value.",
+        ),
+    ],
+)
+def test_limits_that_cannot_be_meant(tmp_path: Path, repository: Path, old: str, new: str, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        _load_changed(tmp_path, repository, old, new)
+    assert str(caught.value) == f"RISK_PROFILE_INVALID: risk/mine.toml: {message}"
+
+
+def test_a_buffer_and_a_weight_that_say_the_same_are_no_contradiction(tmp_path: Path, repository: Path) -> None:
+    profile = _load_changed(tmp_path, repository, LIMITS_LINE, "cash_buffer_fraction = 0.6 ")
+    assert profile.limits.cash_buffer_fraction == 0.6
+
+
+def test_strict_is_on_where_default_is_off(repository: Path, profile: RiskProfile) -> None:
+    strict = load_profile(repository / "risk" / "strict.toml")
+    assert all(value is not None for value in strict.limits.model_dump().values())
+    assert strict.stops.stop_anchor == "tighten_only"
+    assert strict.styles == profile.styles
+    off = profile.limits.model_dump(exclude={"maximum_weight_fraction", "cash_buffer_fraction", "volume_window_sessions"})
+    assert set(off.values()) == {None}
+    assert profile.stops.stop_anchor == "daily"

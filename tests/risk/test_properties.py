@@ -8,22 +8,16 @@ from fractions import Fraction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.risk.strategies import ACTIONS, STYLES, profiles
 from tradinggroup.risk.account import Account
 from tradinggroup.risk.costs import Commission
-from tradinggroup.risk.profile import Limits, RiskProfile, Stops, StyleRules, Styles
+from tradinggroup.risk.profile import RiskProfile
 from tradinggroup.risk.rebasing import rebase_account, rebase_shares
 from tradinggroup.risk.sizing import Sizing, fit_at_open, size_action, size_forced_exit
 from tradinggroup.risk.thresholds import forced_exit, thresholds
 from tradinggroup.risk.verdicts import ReasonCode, Status
 
-STYLES = st.sampled_from(["aggressive", "balanced", "conservative", "nonsense"])
-NONSENSE = st.one_of(st.none(), st.floats(), st.integers(), st.text(), st.lists(st.text(max_size=3), max_size=2))
-VALID = st.sampled_from(["buy", "buy", "sell", "hold"])
-ACTIONS = st.integers(0, 4).flatmap(lambda number: NONSENSE if number == 0 else VALID)  # most answers make sense
 CHANGES = st.floats(min_value=0.6, max_value=1.6)
-FRACTIONS = st.sampled_from([1.0, 0.5, 0.9, 0.3, 0.05, 0.0])
-MAXIMUM_WEIGHTS = st.sampled_from([1.0, 1.0, 0.9, 0.5, 0.1, 0.0])
-CASH_BUFFERS = st.sampled_from([0.0, 0.0, 0.05, 0.3, 1.0])
 
 
 @dataclass(frozen=True)
@@ -49,23 +43,6 @@ STEPS = st.lists(
     min_size=1,
     max_size=25,
 )
-
-
-@st.composite
-def profiles(draw: st.DrawFn) -> RiskProfile:
-    def rules() -> StyleRules:
-        return StyleRules(
-            stop_loss_multiplier=draw(st.floats(0.1, 5)),
-            take_profit_multiplier=draw(st.floats(0.1, 8)),
-            buy_cash_fraction=draw(FRACTIONS),
-            sell_position_fraction=draw(FRACTIONS.filter(bool)),
-        )
-
-    return RiskProfile(
-        styles=Styles(aggressive=rules(), balanced=rules(), conservative=rules()),
-        limits=Limits(maximum_weight_fraction=draw(MAXIMUM_WEIGHTS), cash_buffer_fraction=draw(CASH_BUFFERS)),
-        stops=Stops(forced_exit_full=draw(st.booleans())),
-    )
 
 
 COMMISSIONS = st.builds(

@@ -87,7 +87,7 @@ def _wide_stops(profile: RiskProfile) -> list[Fault]:
         if multiplier > WIDEST_STOP_MULTIPLIER:
             found.append((f"{key} is above {WIDEST_STOP_MULTIPLIER:g} daily deviations, where no stop is reached", _WIDE_REMEDY))
         elif multiplier * floor >= 1:
-            what = f"{key} times stops.sigma_floor_fraction={floor:g} is a stop {multiplier * floor:.0%} below the entry or more"
+            what = f"{key} times stops.sigma_floor_fraction={floor:g} is a stop at least {multiplier * floor * 100:.0f} % below the entry"
             found.append((f"{what}, which no price reaches", _WIDE_REMEDY))
     return found
 
