@@ -59,10 +59,11 @@ def equity_of_paths(
             price_usd = float(market.open_usd[bar]) if execution.fill == "next_open" else accounts.mark_usd
             _fill(accounts, price_usd, costs, room)
             if position + lag < length:
-                _decide(accounts, paths, target=position + lag, after=through, costs=costs)
+                rest = accounts.ordered
+                is_new = _decide(accounts, paths, target=position + lag, after=through, costs=costs)
+                if lag == 0:
+                    _fill_new(accounts, price_usd, costs, room, is_new=is_new, rest=rest)
             through = position + lag
-            if lag == 0:
-                _fill(accounts, price_usd, costs, room)
         elif position == delisting:
             _delist(accounts, execution)
         equity_usd[:, position] = accounts.cash_usd + accounts.shares * accounts.mark_usd
@@ -141,14 +142,25 @@ def _delist(accounts: _Accounts, execution: Execution) -> None:
     accounts.ordered = np.zeros_like(accounts.ordered)
 
 
-def _decide(accounts: _Accounts, paths: WeightPath, *, target: int, after: int, costs: Costs) -> None:
+def _fill_new(
+    accounts: _Accounts, close_usd: float, costs: Costs, room_shares: int | None, *, is_new: npt.NDArray[np.bool_], rest: Counts
+) -> None:
+    """Fill the orders that were decided at this close; the `rest` of earlier ones has had its part of the bar."""
+    accounts.ordered = np.where(is_new, accounts.ordered, 0)
+    _fill(accounts, close_usd, costs, room_shares)
+    accounts.ordered = np.where(is_new, accounts.ordered, rest)
+
+
+def _decide(accounts: _Accounts, paths: WeightPath, *, target: int, after: int, costs: Costs) -> npt.NDArray[np.bool_]:
     """Order what brings each account to the weight of session `target`, where its path traded since session `after`.
+
+    Returns which accounts have a new order.
 
     An order takes the place of the rest of an earlier one; where there is none, the rest goes on waiting.
     """
-    changed = paths.traded[:, after + 1 : target + 1].any(axis=1)
+    changed: npt.NDArray[np.bool_] = paths.traded[:, after + 1 : target + 1].any(axis=1)
     if not changed.any():
-        return
+        return changed
     wanted = shares_for_weights(
         paths.weights[:, target],
         cash_usd=accounts.cash_usd,
@@ -158,4 +170,6 @@ def _decide(accounts: _Accounts, paths: WeightPath, *, target: int, after: int, 
         gap_buffer_fraction=costs.gap_buffer_fraction,
         slippage=costs.slippage,
     )
-    accounts.ordered = np.where(changed & (wanted != 0), wanted, accounts.ordered)
+    is_new: npt.NDArray[np.bool_] = changed & (wanted != 0)
+    accounts.ordered = np.where(is_new, wanted, accounts.ordered)
+    return is_new
