@@ -129,6 +129,17 @@ def rules_constants_table() -> str:
     return f"Hash, patterns included: `{constants_hash()}`\n\n{_table(('constant', 'value'), rows)}"
 
 
+def failure_kinds() -> str:
+    """Every kind of failure of a call."""
+    from tradinggroup.models.port import FailureKind
+
+    rows = [
+        (f"`{kind}`", "server" if kind.is_provider else "model", kind.meaning, "yes" if kind.is_repairable else "no")
+        for kind in FailureKind
+    ]
+    return _table(("kind", "whose", "meaning", "repair turn"), rows)
+
+
 def command_line() -> str:
     """Every command with its options and an example, made from the commands."""
     from tradinggroup.cli.reference import render_cli_reference
@@ -145,6 +156,7 @@ PAGES: dict[str, Callable[[], str]] = {
 """Whole pages."""
 
 BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
+    "docs/models.md": ("failure kinds", failure_kinds),
     "README.md": ("graph", graph),
     "docs/demo-market.md": ("demo market", demo_market),
     "docs/rule-based-analyst.md": ("rules constants", rules_constants_table),

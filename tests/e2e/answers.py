@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from tests.models.fault_server import Json, Step, completion, error
+from tests.models.limited_server import schema_name
 from tradinggroup.models.port import FailureKind
 
 STYLES = ("aggressive", "balanced", "conservative")
@@ -37,19 +38,22 @@ def good_answer(body: Json) -> str:
         "StyleChoice": {"style": STYLES[number % 3], "confidence": share, "reasoning": "fits"},
         "Decision": {"action": ACTIONS[number % 4], "confidence": share, "reasoning": "so be it"},
         "ExperienceSummary": {"summary": f"lesson {number % 97}"},
+        "ProbeAnswer": {"shade": "cobalt"},
     }
-    return orjson.dumps(by_schema[body["response_format"]["json_schema"]["name"]]).decode()
+    return orjson.dumps(by_schema[schema_name(body)]).decode()
 
 
 FAULTS: Mapping[FailureKind, Step] = {
-    FailureKind.EMPTY: completion(None),
+    FailureKind.EMPTY: completion(""),
+    FailureKind.NO_CONTENT: completion(None),
     FailureKind.NOT_JSON: completion("I would rather not say"),
     FailureKind.SCHEMA: completion('{"score": "high", "confidence": 3}'),
     FailureKind.CUT_OFF: completion('{"score": 0.', finish_reason="length"),
     FailureKind.REFUSAL: completion(None, refusal="no advice from me"),
     FailureKind.CONTENT_FILTER: completion("", finish_reason="content_filter"),
     FailureKind.HTTP_STATUS: error(500, "out of memory"),
-    FailureKind.BAD_RESPONSE: Step(body=b"<html>Bad gateway</html>"),
+    FailureKind.BAD_RESPONSE: Step(body=b'{"error": "overloaded"}'),
+    FailureKind.HTML: Step(body=b"<html>Bad gateway</html>"),
     FailureKind.CONNECTION: Step(drop=True),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,9 @@ from tradinggroup.models.network import refuse_network
 from tradinggroup.models.openai_chat import OpenAIChat
 from tradinggroup.models.openai_embeddings import OpenAIEmbeddings, Rows
 from tradinggroup.models.port import FailureKind, ModelReply, ModelRequest
+from tradinggroup.models.probe import Probe
 from tradinggroup.models.recordings import RecordingStore
+from tradinggroup.models.rungs import Rung
 from tradinggroup.models.yes_no import YesNo
 
 SLOW = {"timeout_seconds": 60.0}
@@ -56,14 +59,6 @@ def test_a_short_limit_cuts_off(real_server: str, loop: LoopThread, monkeypatch:
     assert reply.failure is not None
     assert (reply.failure.kind, reply.attempts, reply.usage.completion_tokens) == (FailureKind.CUT_OFF, 1, 5)
     assert reply.text
-
-
-def test_a_prompt_that_is_too_long_is_a_failure(real_server: str, loop: LoopThread, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_BASE_URL", real_server)
-    reply = ask(loop, request("1 " * 40_000), **SLOW)
-    assert reply.failure is not None
-    assert (reply.failure.kind, reply.attempts) == (FailureKind.HTTP_STATUS, 1)
-    assert "HTTP 400" in reply.failure.detail
 
 
 def test_a_wrong_key_ends_the_run(tmp_path: Path, loop: LoopThread, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,3 +149,69 @@ def test_a_server_started_with_embeddings_gives_vectors(tmp_path: Path, loop: Lo
     assert rows.shape[1] > 1
     assert np.allclose(rows[0], rows[2], atol=1e-4)
     assert not np.allclose(rows[0], rows[1], atol=1e-4)
+
+
+def test_sixteen_calls_at_once_are_answered_as_one_after_the_other(
+    real_server: str, loop: LoopThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", real_server)
+    wanted = [request(f"What now, {number}?", parameters={"temperature": 0.0, "max_tokens": 256}) for number in range(16)]
+
+    async def calls(at_once: int) -> list[ModelReply]:
+        chat, replies = OpenAIChat("tiny", settings(**SLOW)), []
+        for start in range(0, len(wanted), at_once):
+            replies += await asyncio.gather(*(chat.answer(each) for each in wanted[start : start + at_once]))
+        await chat.aclose()
+        return replies
+
+    together, singly = loop.run(calls(16)), loop.run(calls(1))
+    assert [(reply.text, reply.failure) for reply in together] == [(reply.text, reply.failure) for reply in singly]
+    assert any(reply.answer is not None for reply in together)
+
+
+@pytest.fixture(scope="module")
+def tool_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real server whose chat template knows tools."""
+    with running_server(tmp_path_factory.mktemp("tool-server"), tools=True) as url:
+        yield url
+
+
+def test_tools_are_called_with_arguments_by_their_schemas(tool_server: str, loop: LoopThread, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", tool_server)
+    replies = [
+        ask(loop, request(f"Call {name}", schema=schema, parameters={"max_tokens": 512}), structured_output="tool_call", **SLOW)
+        for name, schema in Schemas.BY_NAME.items()
+    ]
+    assert all((reply.answer is None) is (reply.failure is not None) and reply.rung == "tool_call" for reply in replies)
+    # Bounds of numbers are not enforced, and a random model may call twice.
+    assert {reply.failure.kind for reply in replies if reply.failure} <= {FailureKind.SCHEMA, FailureKind.CUT_OFF, FailureKind.TOOL_CALL}
+    assert sum(reply.answer is not None for reply in replies) >= 3
+
+
+@pytest.mark.parametrize(("tools", "works"), [(False, [True, False, False, False]), (True, [True, True, False, False])])
+def test_the_probe_of_a_real_server(
+    real_server: str, tool_server: str, loop: LoopThread, monkeypatch: pytest.MonkeyPatch, tools: bool, works: list[bool]
+) -> None:
+    """A random model writes an answer only where the server makes it: by the schema, or through a tool that its template knows."""
+    monkeypatch.setenv("OPENAI_BASE_URL", tool_server if tools else real_server)
+
+    async def probed() -> Probe:
+        chat = OpenAIChat("tiny", settings(**SLOW))
+        try:
+            return (await chat.probe())[0]
+        finally:
+            await chat.aclose()
+
+    found = loop.run(probed())
+    assert [result.works for result in found.results] == works, found.told()
+    assert found.rung is Rung.JSON_SCHEMA
+    assert found.usage.completion_tokens > 0
+
+
+def test_a_model_that_never_ends_is_cut_off_on_every_rung(tmp_path: Path, loop: LoopThread, monkeypatch: pytest.MonkeyPatch) -> None:
+    with running_server(tmp_path, ending_share=0.0) as url:
+        monkeypatch.setenv("OPENAI_BASE_URL", url)
+        for rung in Rung:
+            reply = ask(loop, request(parameters={"temperature": 0.0, "max_tokens": 40}), structured_output=str(rung), **SLOW)
+            assert reply.failure is not None
+            assert (reply.failure.kind, reply.attempts, reply.usage.completion_tokens) == (FailureKind.CUT_OFF, 1, 40), rung

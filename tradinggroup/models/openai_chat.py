@@ -83,7 +83,7 @@ class OpenAIChat:
             again = repair_messages(messages, completion.text, completion.failure, rung)
             completion, answer = await take_turn(self._server, request, again, rung, tries)
             usage += completion.usage
-        return _reply(request, completion, answer, usage, tries, rung=rung)
+        return _reply(request, completion, answer, usage, tries, rung=str(rung))
 
     async def _answer_yes_no(self, request: ModelRequest) -> ModelReply:
         """The verdict by log-probabilities, else by the answer. Whether the server gives them is found out once and remembered."""

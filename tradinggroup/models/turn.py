@@ -25,14 +25,14 @@ async def take_turn(
     `messages` are those of the request as `prompt_on` made them, or a longer conversation. Every attempt is added to `tries`.
     """
     body = {**plain_body(server.name, request, messages), **decoding(request.schema, rung)}
-    completion = await send(server, body, key=request.key, tries=tries, rung=rung, tool=tool_name(request.schema, rung))
+    completion = await send(server, body, key=request.key, tries=tries, rung=str(rung), tool=tool_name(request.schema, rung))
     if completion.failure is not None:
         return completion, None
     parsed = parse_answer(completion.text, request.schema, rung)
     if isinstance(parsed, Answer):
         return completion, parsed
     completion = replace(completion, text=completion.text[:LONGEST_CHARACTERS], failure=parsed)
-    tries[-1] = Attempt(completion.text, parsed, rung)
+    tries[-1] = Attempt(completion.text, parsed, str(rung))
     return completion, None
 
 

@@ -56,7 +56,7 @@ def probe_model(project: Project, name: str, settings: ModelSettings | None = No
 
     Raises UsageError for a model that is no server's or cannot be asked, ProviderError for a server that cannot be used.
     """
-    registry, settings = load_registry(project), settings or ModelSettings()
+    registry, settings = load_registry(project), settings or ModelSettings(maximum_retries=1)
     check_model(name, registry)
     model = make_model(name, settings, registry)
     if not isinstance(model, OpenAIChat):
