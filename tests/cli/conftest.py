@@ -8,6 +8,7 @@ from typing import Protocol
 
 import pytest
 
+from tests.support.books import books_of_whole_runs  # noqa: F401 (a fixture)
 from tradinggroup.cli.main import run
 from tradinggroup.project import MARKER
 

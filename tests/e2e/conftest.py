@@ -8,6 +8,7 @@ import pytest
 
 from tests.e2e.command import Result, Run
 from tests.factories import make_bundle
+from tests.support.books import books_of_whole_runs  # noqa: F401 (a fixture)
 from tradinggroup.cli.main import run
 from tradinggroup.project import MARKER
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.runs.factory import make_project, make_run
+from tests.support.books import books_of_whole_runs  # noqa: F401 (a fixture)
 from tradinggroup.project import Project
 from tradinggroup.runs.folder import RunFolder
 

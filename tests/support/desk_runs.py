@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.conftest import REPOSITORY
+from tests.support.books import check_desk_run
 from tradinggroup.agents.card import load_cards
 from tradinggroup.backtest.sink import COLUMNS, Row, RowKind
 from tradinggroup.data.bundle import Bundle
@@ -76,6 +77,7 @@ def run_desk(
     inputs, sink = inputs_for(bundle, start=start, end=end, **settings), LineSink()
     with LoopThread() as loop:
         run_agents(inputs, markets=markets_of(inputs), model=model or RulesAnalyst(), loop=loop, sink=sink, progress=NoProgress())
+    check_desk_run(inputs, sink.rows)
     return sink
 
 

@@ -20,8 +20,9 @@ EXAMPLE = "tradinggroup verify latest"
 def command(context: typer.Context, run: RunArgument = "latest", *, as_json: JsonOption = False) -> None:
     """Execute a run again and compare every byte.
 
-    From the run's own recordings, with the network refused. Exit 0 when everything is equal,
-    1 with the first line that differs, 3 when the bundle or a recording is missing.
+    From the run's own recordings, with the network refused; a second set of books then
+    recomputes its fills and equity. Exit 0 when everything is equal, 1 with the first
+    difference, 3 when the bundle or a recording is missing.
     """
     from tradinggroup.runs.locate import find_run
 
@@ -49,8 +50,14 @@ def command(context: typer.Context, run: RunArgument = "latest", *, as_json: Jso
 
 def text_verify(result: VerifyResult) -> str:
     """What was compared, and the first difference where there is one."""
+    from tradinggroup.runs.figures import counted, wrapped
+
+    compared = [f"equal    {_compared(name)}" for name in result.compared]
     if result.equal:
-        return "\n".join([*(f"equal    {_compared(name)}" for name in result.compared), "verified: the run comes out the same"])
+        ledger = [f"ledger   {counted(result.ledger_rows, 'row')} of orders, fills and equity agree to 1e-9"] if result.ledger_rows else []
+        return "\n".join([*compared, *ledger, "verified: the run comes out the same"])
+    if result.ledger_difference is not None:
+        return "\n".join([*compared, *wrapped(result.ledger_difference, first="ledger   ")])
     where = f"{result.file} line {result.line}" if result.line else f"{result.file}"
     field = f", {result.field}" if result.field else ""
     expected, found = result.expected or "", result.found or ""

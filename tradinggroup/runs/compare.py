@@ -35,6 +35,10 @@ class VerifyResult:
     """The first field of a JSON line, column of a CSV line, or figure of `run.json` that differs."""
     expected: str | None = None
     found: str | None = None
+    ledger_rows: int | None = None
+    """Rows of orders, fills and equity that the second set of books agrees with; None where it was not asked."""
+    ledger_difference: str | None = None
+    """The first cell that those books have otherwise; the runs then do not count as equal."""
 
 
 def compare_runs(expected_folder: Path, found_folder: Path) -> VerifyResult:

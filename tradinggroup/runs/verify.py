@@ -1,8 +1,12 @@
-"""Verify a run: execute it again from its own recordings, with the network refused, and compare byte for byte."""
+"""Verify a run: execute it again from its own recordings, with the network refused, and compare byte for byte.
+
+What comes out the same is compared with a second set of books, too (`runs/crosscheck.py`).
+"""
 
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,6 +17,7 @@ from tradinggroup.models.recordings import RecordingStore
 from tradinggroup.project import Project
 from tradinggroup.runs.compare import VerifyResult, compare_runs
 from tradinggroup.runs.creation import CARDS, EXPERIMENT, RESOLVED, RISK
+from tradinggroup.runs.crosscheck import Crosscheck, crosscheck_run
 from tradinggroup.runs.execution import Execution
 from tradinggroup.runs.folder import RunFolder
 from tradinggroup.runs.inputs import inputs_of_run
@@ -60,6 +65,8 @@ def verify_run(project: Project, run: RunFolder, progress: Progress | None = Non
             progress=progress,
         ).run()
         result = compare_runs(run.path, again.path)
+    if result.equal:
+        result = _with_ledger(result, crosscheck_run(run, inputs.bundle))
     try:
         append_check(run.path, _check_line(result))
     except DataError as problem:  # a run on a read-only disk can be verified all the same
@@ -79,6 +86,14 @@ def _refuse_changed_inputs(run: RunFolder) -> None:
             )
 
 
+def _with_ledger(result: VerifyResult, ledger: Crosscheck) -> VerifyResult:
+    """A run that comes out the same may do so by the same mistake twice; the second set of books would have it otherwise."""
+    if ledger.agrees:
+        return replace(result, ledger_rows=ledger.rows)
+    first = ledger.differences[0]
+    return replace(result, equal=False, file=first.file, field=first.column, ledger_difference=str(first))
+
+
 def _check_line(result: VerifyResult) -> dict[str, object]:
     return {
         "check": "verify",
@@ -87,4 +102,5 @@ def _check_line(result: VerifyResult) -> dict[str, object]:
         "file": result.file,
         "line": result.line,
         "field": result.field,
+        "ledger_rows": result.ledger_rows,
     }
