@@ -158,7 +158,7 @@ def _decide(accounts: _Accounts, paths: WeightPath, *, target: int, after: int, 
 
     An order takes the place of the rest of an earlier one; where there is none, the rest goes on waiting.
     """
-    changed: npt.NDArray[np.bool_] = paths.traded[:, after + 1 : target + 1].any(axis=1)
+    changed = np.asarray(paths.traded[:, after + 1 : target + 1].any(axis=1))
     if not changed.any():
         return changed
     wanted = shares_for_weights(
