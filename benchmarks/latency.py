@@ -3,7 +3,8 @@
 A session needs two calls after each other, style and decision; the forecast chain runs beside it, and three calls fill the pipe once.
 So no run can take less than (2 x sessions + 3) x delay. A server of our own, on one event loop in another process, answers
 every call after the same delay; `tradinggroup backtest` runs as a child, as a person would start it. The market is the bundled one,
-its companies repeated under other names until there are enough.
+its companies repeated under other names until there are enough. How the server is asked for JSON is set, as it is known after the first
+run at an endpoint; finding it out takes one call once.
 
     python benchmarks/latency.py [--symbols 5] [--sessions 60] [--delay 0.2] [--workers 0] [--concurrent 64] [--set KEY=VALUE]
 """
@@ -14,6 +15,7 @@ import argparse
 import contextlib
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -70,6 +72,7 @@ def make_project(folder: Path, *, symbols: int, sessions: int, options: argparse
         'baselines = ["buy_and_hold"]',
         "[models]",
         f"maximum_concurrent = {options.concurrent}",
+        'structured_output = "json_schema"',
     ]
     (project / "backtests" / "latency.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return project
@@ -138,6 +141,11 @@ def main() -> int:
     ):
         print(f"{name:<31} {seconds:8.1f} s   {seconds / chain:6.3f} of the chain")
     print(f"one call after the other        {calls * options.delay:8.1f} s   {calls * options.delay / chain:6.1f} of the chain")
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)  # the server still runs, so it is not among them
+    decisions = options.symbols * options.sessions
+    print(
+        f"processor time of the run       {used.ru_utime + used.ru_stime:8.1f} s   largest process {used.ru_maxrss / 1024:.0f} MB, {decisions} decisions"
+    )
     print(f"status {result['status']}, calls {result['calls']['total']}, failed {result['calls']['failed']}")
     return 0
 

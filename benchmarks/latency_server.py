@@ -29,6 +29,7 @@ def answer_of(body: dict[str, Any]) -> str:
         "Forecast": {"p_up": share, "p_down": 1 - share, "p_sideways": 0.0, "reasoning": f"view {number % 97}"},
         "StyleChoice": {"style": STYLES[number % 3], "confidence": share, "reasoning": "fits"},
         "Decision": {"action": ACTIONS[number % 4], "confidence": share, "reasoning": "so be it"},
+        "ProbeAnswer": {"shade": "cobalt"},
         "ExperienceSummary": {"summary": f"lesson {number % 97}"},
     }
     return json.dumps(answers[body["response_format"]["json_schema"]["name"]])
