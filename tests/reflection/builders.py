@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tradinggroup.data.features import Features
+from tradinggroup.data.records import Bar
 from tradinggroup.reflection.outcomes import (
     DecisionCase,
     DecisionOutcome,
@@ -17,6 +18,7 @@ from tradinggroup.reflection.outcomes import (
     label_decision,
     label_forecast,
 )
+from tradinggroup.reflection.trade_terms import SessionAfter, TradeTerms
 from tradinggroup.risk.account import Account
 from tradinggroup.risk.costs import Commission
 from tradinggroup.risk.profile import RiskProfile, load_profile
@@ -116,17 +118,12 @@ def decision_outcome(
     dividend_usd: float = 0.0,
     gap_buffer: float = 0.0,
 ) -> DecisionOutcome:
+    """The outcome after one session with these prices; without an open the symbol has no bar on it."""
     session = SESSIONS[SESSIONS.index(case.session) + 1]
-    return label_decision(
-        case,
-        outcome_session=session,
-        known_at=close_at(session),
-        open_usd=open_usd,
-        close_usd=close_usd,
-        split_ratio=split_ratio,
-        dividend_per_share_usd=dividend_usd,
-        profile=PROFILE,
-        commission=COMMISSION,
-        gap_buffer_fraction=gap_buffer,
-        settings=SETTINGS,
-    )
+    after = None
+    if open_usd is not None and close_usd is not None:
+        high, low = max(open_usd, close_usd), min(open_usd, close_usd)
+        bar = Bar("ACME", session, open_usd, high, low, close_usd, 1e6, close_at(session))
+        after = [SessionAfter(bar, split_ratio, dividend_usd)]
+    terms = TradeTerms(PROFILE, COMMISSION, gap_buffer_fraction=gap_buffer)
+    return label_decision(case, after, outcome_session=session, known_at=close_at(session), terms=terms, settings=SETTINGS)

@@ -12,23 +12,27 @@ from typing import Literal
 from tradinggroup.agents.outputs import Forecasting, NewsSentiment
 from tradinggroup.data.features import Features
 from tradinggroup.data.records import ActionKind
+from tradinggroup.desk.stages import Stages
 from tradinggroup.desk.state import DeskState, Moment, TradingRules
 from tradinggroup.reflection.memory import Lesson, LessonMemory
 from tradinggroup.reflection.outcomes import label_decision, label_forecast
 from tradinggroup.reflection.records import DecisionCase, DecisionOutcome, ForecastCase, ForecastOutcome, NewsState
+from tradinggroup.reflection.trade_terms import SessionAfter
 from tradinggroup.risk.limits import PurchaseConditions
 from tradinggroup.risk.sizing import Sizing
 from tradinggroup.risk.watch import RiskWatch, watch_close
+from tradinggroup.settings import ReflectionSettings
 
 
 class SymbolMemories:
     """Memories of one symbol. Used from the one event loop only, so without locks."""
 
-    def __init__(self, symbol: str, rules: TradingRules) -> None:
-        self._rules = rules
-        self._lessons = LessonMemory(symbol, rules.reflection, shuffle_seed=rules.shuffle_seed)
+    def __init__(self, stages: Stages) -> None:
+        self._stages = stages
+        # Stages that learn alike have their memory in common, so that a lesson stays the one it was.
+        self._memories = {_way_of_learning(rules): _lesson_memory(stages.symbol, rules) for rules in (stage.rules for stage in stages)}
         self._open_forecast: ForecastCase | None = None
-        self._open_decision: DecisionCase | None = None
+        self._open_decisions: list[DecisionCase] = []
         self._equity: list[tuple[date, float]] = []
         self._watch: tuple[date, RiskWatch] | None = None
 
@@ -66,10 +70,10 @@ class SymbolMemories:
             outcome_session=moment.session,
             known_at=moment.closed_at,
             return_fraction=change,
-            settings=self._rules.reflection,
+            settings=self._stages.rules_at(case.session).reflection,
             fill_return_fraction=from_fill,
         )
-        self._lessons.add(outcome)
+        self._learn(outcome)
         return outcome
 
     def forecasting_lesson(self, moment: Moment, *, today: Features) -> Lesson | None:
@@ -83,13 +87,13 @@ class SymbolMemories:
         before, ratio = None, 1.0
         if self._watch is not None:
             session, before = self._watch
-            ratio, _ = _actions_between(session, moment)
+            ratio, _ = _actions_between(session, moment.session, moment)
         return watch_close(
             before,
             account=moment.required_account(),
             style=style,
             sigma10_fraction=state["features"].sigma10_fraction,
-            profile=self._rules.profile,
+            profile=moment.rules.profile,
             split_ratio=ratio,
         )
 
@@ -100,7 +104,7 @@ class SymbolMemories:
     def purchase_conditions(self, moment: Moment) -> PurchaseConditions:
         """What the limits of a purchase depend on beside the account. Asked after `keep_watch`."""
         assert self._watch is not None
-        limits = self._rules.profile.limits
+        limits = moment.rules.profile.limits
         is_asked = limits.maximum_volume_fraction is not None
         volume = moment.view.mean_volume_shares(moment.symbol, limits.volume_window_sessions) if is_asked else None
         return self._watch[1].conditions(mean_volume_shares=volume)
@@ -110,7 +114,7 @@ class SymbolMemories:
         account = moment.required_account()
         made = state.get("decision")
         news = state["news"]
-        self._open_decision = DecisionCase(
+        case = DecisionCase(
             symbol=moment.symbol,
             session=moment.session,
             account=account,
@@ -126,32 +130,50 @@ class SymbolMemories:
             has_forecast="forecasting" not in moment.agents.without,
             has_style="style" not in moment.agents.without,
             conditions=conditions,
+            exits=moment.rules.exits(state["thresholds"]),
         )
+        self._open_decisions.append(case)
 
-    def label_decision(self, moment: Moment) -> DecisionOutcome | None:
-        """Label the open decision under the run's own fill: the open and close of the session after it (spec 8.4, design 4.6)."""
+    def label_decisions(self, moment: Moment) -> tuple[DecisionOutcome, ...]:
+        """Label the open decisions whose outcome is known by this close, under the run's own fill (spec 8.4, design 4.6)."""
         self._equity.append((moment.session, moment.required_account().equity_usd))
-        case, self._open_decision = self._open_decision, None
-        if case is None:
-            return None
-        bar = moment.view.bar(moment.symbol, moment.session) if _is_next_session(case.session, moment) else None
-        ratio, dividend = _actions_between(case.session, moment)
-        outcome = label_decision(
+        due = [case for case in self._open_decisions if self._label_sessions(case, moment)[-1] <= moment.session]
+        outcomes = tuple(self._labelled(case, moment) for case in due)
+        self._open_decisions = self._open_decisions[len(due) :]
+        for outcome in outcomes:
+            self._learn(outcome)
+        return outcomes
+
+    def _label_sessions(self, case: DecisionCase, moment: Moment) -> list[date]:
+        """The sessions that the label of a decision needs, from the next one on."""
+        sessions = [case.session]
+        for _ in range(moment.rules.terms.sessions_to_label):
+            sessions.append(moment.view.calendar.next_session(sessions[-1]))
+        return sessions[1:]
+
+    def _labelled(self, case: DecisionCase, moment: Moment) -> DecisionOutcome:
+        rules = self._stages.rules_at(case.session)
+        return label_decision(
             case,
+            self._sessions_after(case, moment),
             outcome_session=moment.session,
             known_at=moment.closed_at,
-            open_usd=bar.open_usd if bar else None,
-            close_usd=bar.close_usd if bar else None,
-            split_ratio=ratio,
-            dividend_per_share_usd=dividend,
-            profile=self._rules.profile,
-            commission=self._rules.commission,
-            gap_buffer_fraction=self._rules.gap_buffer_fraction,
-            cash_rate_per_year=self._rules.cash_rate_per_year,
-            settings=self._rules.reflection,
+            terms=rules.terms,
+            settings=rules.reflection,
         )
-        self._lessons.add(outcome)
-        return outcome
+
+    def _sessions_after(self, case: DecisionCase, moment: Moment) -> list[SessionAfter] | None:
+        """The sessions of a label as they came; None where the symbol had no bar on one: after a halt there is no fill to measure."""
+        exits = {each.session: each.exits for each in self._open_decisions}
+        found, before = [], case.session
+        for session in self._label_sessions(case, moment):
+            bar = moment.view.bar(moment.symbol, session)
+            if bar is None:
+                return None
+            ratio, dividend = _actions_between(before, session, moment)
+            found.append(SessionAfter(bar, ratio, dividend, exits.get(before)))
+            before = session
+        return found
 
     def decision_lesson(self, moment: Moment, *, today: Features) -> Lesson | None:
         """What past decisions teach by now; None where reflections are off or there is too little."""
@@ -159,7 +181,8 @@ class SymbolMemories:
 
     def style_lesson(self, moment: Moment) -> Lesson | None:
         """How past styles did by now. Part of style selection itself, so `--without reflections` keeps it (spec 10)."""
-        return self._lessons.style_history(as_of=moment.as_of, session=moment.session, window_start=moment.style_window_start)
+        lessons = self._lessons(moment)
+        return lessons.style_history(as_of=moment.as_of, session=moment.session, window_start=moment.style_window_start)
 
     def performance_text(self, moment: Moment) -> str:
         """The account's own history in one line, as fractions only."""
@@ -172,9 +195,25 @@ class SymbolMemories:
         )
 
     def _experience(self, agent: Literal["forecasting", "decision"], moment: Moment, today: Features) -> Lesson | None:
-        if not self._rules.has_reflections:
+        if not moment.rules.has_reflections:
             return None
-        return self._lessons.experience(agent, as_of=moment.as_of, session=moment.session, window_start=moment.window_start, today=today)
+        lessons = self._lessons(moment)
+        return lessons.experience(agent, as_of=moment.as_of, session=moment.session, window_start=moment.window_start, today=today)
+
+    def _lessons(self, moment: Moment) -> LessonMemory:
+        return self._memories[_way_of_learning(moment.rules)]
+
+    def _learn(self, outcome: ForecastOutcome | DecisionOutcome) -> None:
+        for memory in self._memories.values():
+            memory.add(outcome)
+
+
+def _way_of_learning(rules: TradingRules) -> tuple[ReflectionSettings, int | None]:
+    return rules.reflection, rules.shuffle_seed
+
+
+def _lesson_memory(symbol: str, rules: TradingRules) -> LessonMemory:
+    return LessonMemory(symbol, rules.reflection, shuffle_seed=rules.shuffle_seed)
 
 
 def _news_state(moment: Moment, news: NewsSentiment) -> NewsState:
@@ -190,10 +229,10 @@ def _is_next_session(session: date, moment: Moment) -> bool:
     return moment.view.calendar.next_session(session) == moment.session
 
 
-def _actions_between(session: date, moment: Moment) -> tuple[float, float]:
-    """(split ratio, dividend a share in USD) that took effect after `session` and by the moment's own session."""
+def _actions_between(after: date, through: date, moment: Moment) -> tuple[float, float]:
+    """(split ratio, dividend a share in USD) with an ex-session after the one session and up to the other, no later than the moment's."""
     ratio, dividend = 1.0, 0.0
-    for action in moment.view.actions(moment.symbol, after=session, through=moment.session):
+    for action in moment.view.actions(moment.symbol, after=after, through=through):
         if action.kind is ActionKind.SPLIT:
             ratio *= action.ratio or 1.0
         else:

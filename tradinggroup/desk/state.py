@@ -48,7 +48,7 @@ class TradingRules:
     has_risk: bool
     has_reflections: bool
     volume_cap_fraction: float = 0.0
-    """Largest share of a bar's volume that the account's fills take; 0 for no cap."""
+    """Largest share of a bar's volume that one order takes; 0 for no cap."""
     shuffle_seed: int | None = None
     """Seed of the placebo of reflections; None where lessons are true."""
 

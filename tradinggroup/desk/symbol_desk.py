@@ -16,13 +16,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, cast
 
-from tradinggroup.agents.context import AgentContext
 from tradinggroup.data.bundle import Bundle
 from tradinggroup.data.view import DerivedText
 from tradinggroup.desk.graph import DeskGraphs
 from tradinggroup.desk.lines import decision_line
 from tradinggroup.desk.memories import SymbolMemories
-from tradinggroup.desk.placebo import PlaceboViews
+from tradinggroup.desk.stages import Stages
 from tradinggroup.desk.state import DeskState, Moment, TradingRules
 from tradinggroup.models.loop import LoopThread
 from tradinggroup.reflection.memory import Lesson
@@ -40,6 +39,8 @@ class DeskResult:
     outcomes: tuple[dict[str, Any], ...]
     lessons: tuple[Lesson, ...]
     """New lessons only; one that was known before is not repeated."""
+    rules: TradingRules
+    """Those that the session was decided under."""
     state: DeskState
 
 
@@ -51,25 +52,21 @@ class SymbolDesk:
         bundle: Bundle,
         *,
         sessions: Sequence[date],
-        agents: AgentContext,
-        rules: TradingRules,
+        stages: Stages,
         graphs: DeskGraphs,
         loop: LoopThread,
         derived_text: DerivedText,
         is_running_ahead: bool,
-        placebo: PlaceboViews | None = None,
     ) -> None:
         self._bundle = bundle
         self._sessions = tuple(sessions)
         self._places = {session: place for place, session in enumerate(self._sessions)}
-        self._agents = agents
-        self._rules = rules
+        self._stages = stages
         self._graphs = graphs
         self._loop = loop
         self._derived_text = derived_text
-        self._memories = SymbolMemories(agents.symbol, rules)
+        self._memories = SymbolMemories(stages)
         self._is_running_ahead = is_running_ahead
-        self._placebo = placebo
         self._research: dict[date, asyncio.Task[DeskState]] = {}
         self._started = 0
         self._newest: asyncio.Task[DeskState] | None = None
@@ -91,24 +88,25 @@ class SymbolDesk:
 
     def moment(self, session: date, account: Account | None, *, after: asyncio.Task[DeskState] | None = None) -> Moment:
         """The clock of `session` and all that may be asked at it; `after` is research that its own forecast has to wait for."""
-        clock, place = self._agents.clock, self._places[session]
+        stage, place = self._stages.at(session), self._places[session]
+        clock = stage.agents.clock
         previous = self._sessions[place - 1] if place else self._bundle.calendar.previous_session(session)
         view = self._bundle.view(clock.as_of(session), derived_text=self._derived_text)
         news_view, news_after, report_view = view, clock.as_of(previous), view
-        if self._placebo is not None:
-            news_view, news_after = self._placebo.news(view, news_after)
-            report_view = self._placebo.reports(view)
+        if stage.placebo is not None:
+            news_view, news_after = stage.placebo.news(view, news_after)
+            report_view = stage.placebo.reports(view)
         return Moment(
-            symbol=self._agents.symbol,
+            symbol=self._stages.symbol,
             session=session,
             view=view,
             news_view=news_view,
             news_after=news_after,
             report_view=report_view,
-            window_start=self._sessions[max(0, place - self._rules.reflection.window_sessions)],
-            style_window_start=self._sessions[max(0, place - self._agents.settings.style_selection.history_sessions)],
-            agents=self._agents,
-            rules=self._rules,
+            window_start=self._sessions[max(0, place - stage.rules.reflection.window_sessions)],
+            style_window_start=self._sessions[max(0, place - stage.agents.settings.style_selection.history_sessions)],
+            agents=stage.agents,
+            rules=stage.rules,
             memories=self._memories,
             account=account,
             research_before=after,
@@ -156,5 +154,6 @@ def _result(moment: Moment, state: DeskState) -> DeskResult:
         line=decision_line(moment, state),
         outcomes=tuple(outcome.to_line() for outcome in outcomes if outcome is not None),
         lessons=tuple(lesson for lesson in lessons if lesson is not None and lesson.session == moment.session),
+        rules=moment.rules,
         state=state,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from datetime import date, datetime
 
 from tradinggroup.reflection.records import (
@@ -21,18 +21,17 @@ from tradinggroup.reflection.records import (
     ForecastLabel,
     ForecastOutcome,
 )
-from tradinggroup.risk.account import Account
-from tradinggroup.risk.costs import Commission
-from tradinggroup.risk.profile import Limits, RiskProfile
-from tradinggroup.risk.rebasing import rebase_account, rebase_shares
-from tradinggroup.risk.sizing import fit_at_open, size_action
-from tradinggroup.settings import SESSIONS_PER_YEAR, ReflectionSettings
+from tradinggroup.reflection.trade_terms import SessionAfter, TradeTerms
+from tradinggroup.reflection.what_if import Played, play_order
+from tradinggroup.risk.sizing import size_action
+from tradinggroup.settings import ReflectionSettings
 
 __all__ = [
     "DecisionCase",
     "DecisionOutcome",
     "ForecastCase",
     "ForecastOutcome",
+    "benchmark_return",
     "direction_of",
     "hit_weight",
     "label_decision",
@@ -120,141 +119,85 @@ def reward(equity_return_fraction: float, *, benchmark_return_fraction: float, c
 
 def label_decision(
     case: DecisionCase,
+    after: Sequence[SessionAfter] | None,
     *,
     outcome_session: date,
     known_at: datetime,
-    open_usd: float | None,
-    close_usd: float | None,
-    split_ratio: float,
-    dividend_per_share_usd: float,
-    profile: RiskProfile,
-    commission: Commission,
-    gap_buffer_fraction: float,
+    terms: TradeTerms,
     settings: ReflectionSettings,
-    cash_rate_per_year: float = 0.0,
 ) -> DecisionOutcome:
-    """Label a decision, and what each of the three actions would have been, at the next session's open and close.
+    """Label a decision, and what each of the three actions would have been, under the run's own fill.
 
-    Every action goes through the same sizing, limits, gap and costs as the real one: sized at the close of the decision,
-    rebased by a split, fitted at the open, valued at that session's close against the equity at the close before
-    (design 4.6). An action that is not possible equals hold, at no cost.
+    Every action goes through the same sizing, limits, costs and exits as the real one (`what_if.play_order`). Its return is that
+    of the account over the session that its fill opens, see docs/reflection.md. An action that is not possible equals hold, at
+    no cost.
 
     Args:
         case: the decision as it was made.
+        after: `terms.sessions_to_label` sessions from the next one on; None where the symbol has no bar on one of them.
         outcome_session: the session at whose close the outcome became known.
         known_at: that close.
-        open_usd: open of the session after the decision; None where the symbol has no bar on it.
-        close_usd: close of that session; None likewise.
-        split_ratio: new shares for one old, effective before that open; 1 without a split.
-        dividend_per_share_usd: cash a share (on the scale after the split) to the shares held at the close before.
-        profile: as in `size_action`.
-        commission: of each fill.
-        gap_buffer_fraction: as in `size_action`.
+        terms: of every fill of the run.
         settings: weights of the reward.
-        cash_rate_per_year: what cash earns; one session of it comes before that open.
     """
-    if open_usd is None or close_usd is None:
+    if after is None:
         return DecisionOutcome(case, outcome_session, known_at, label=None, reason=NO_BAR)
-    if case.account.equity_usd <= 0:
+    taken = play_order(case.account, case.executed_shares, after, terms=terms)
+    if case.account.equity_usd <= 0 or taken.equity_before_usd <= 0:
         return DecisionOutcome(case, outcome_session, known_at, label=None, reason=NO_EQUITY)
-    morning = _Morning(
-        equity_before_usd=float(case.account.equity_usd),
-        account=_after_actions(
-            case.account,
-            split_ratio=split_ratio,
-            dividend_per_share_usd=dividend_per_share_usd,
-            cash_rate_per_year=cash_rate_per_year,
-        ),
-        split_ratio=split_ratio,
-        open_usd=float(open_usd),
-        close_usd=float(close_usd),
-        benchmark_return_fraction=float((close_usd + dividend_per_share_usd) * split_ratio / case.account.close_usd - 1),
-        commission=commission,
-        limits=profile.limits,
-        settings=settings,
-    )
-    ordered = {
-        action: size_action(
-            action,
-            account=case.account,
-            style=case.style,
-            profile=profile,
-            commission=commission,
-            gap_buffer_fraction=gap_buffer_fraction,
-            conditions=case.conditions,
-        ).shares
-        for action in ACTIONS
-    }
-    results = {action: morning.result(shares) for action, shares in ordered.items()}
-    label = _decision_label(morning, results, taken=morning.result(case.executed_shares))
+    played = {action: play_order(case.account, _ordered_shares(case, action, terms), after, terms=terms) for action in ACTIONS}
+    market = benchmark_return(case.account.close_usd, after)
+    results = {action: _action_result(each, market, settings) for action, each in played.items()}
+    label = _decision_label(taken, _action_result(taken, market, settings), results, market)
     return DecisionOutcome(case, outcome_session, known_at, label=label, reason=None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Morning:
-    """The session after a decision: the account before its open, and its prices."""
-
-    equity_before_usd: float
-    account: Account
-    split_ratio: float
-    open_usd: float
-    close_usd: float
-    benchmark_return_fraction: float
-    commission: Commission
-    limits: Limits
-    settings: ReflectionSettings
-
-    def result(self, ordered_shares: int) -> ActionResult:
-        """What an order, on the share scale before the split, brings by the close."""
-        shares, _ = fit_at_open(
-            rebase_shares(ordered_shares, self.split_ratio),
-            cash_usd=self.account.cash_usd,
-            held_shares=self.account.shares,
-            open_usd=self.open_usd,
-            commission=self.commission,
-            limits=self.limits,
-        )
-        fee_usd = self.commission.usd(shares, self.open_usd)
-        cash_usd = self.account.cash_usd - shares * self.open_usd - fee_usd
-        equity_usd = cash_usd + (self.account.shares + shares) * self.close_usd
-        equity_return, cost = float(equity_usd / self.equity_before_usd - 1), fee_usd / self.equity_before_usd
-        return ActionResult(
-            shares=shares,
-            equity_return_fraction=equity_return,
-            cost_fraction=cost,
-            reward=reward(
-                equity_return,
-                benchmark_return_fraction=self.benchmark_return_fraction,
-                cost_fraction=cost,
-                settings=self.settings,
-            ),
-        )
+def benchmark_return(close_usd: float, after: Sequence[SessionAfter]) -> float:
+    """The market's simple return over the last of the sessions `after` a close, from close to close, splits and dividends included."""
+    before_usd = after[-2].bar.close_usd if len(after) > 1 else close_usd
+    last = after[-1]
+    return float((last.bar.close_usd + last.dividend_per_share_usd) * last.split_ratio / before_usd - 1)
 
 
-def _after_actions(account: Account, *, split_ratio: float, dividend_per_share_usd: float, cash_rate_per_year: float) -> Account:
-    """The account before the open, as the engine has it: a session's interest, then the split, then the dividend."""
-    rebased = rebase_account(replace(account, cash_usd=account.cash_usd * (1 + cash_rate_per_year / SESSIONS_PER_YEAR)), split_ratio)
-    return Account(
-        cash_usd=rebased.cash_usd + dividend_per_share_usd * account.shares * split_ratio,
-        shares=rebased.shares,
-        average_cost_usd=rebased.average_cost_usd,
-        close_usd=rebased.close_usd,
-        peak_equity_usd=rebased.peak_equity_usd,
+def _ordered_shares(case: DecisionCase, action: Action, terms: TradeTerms) -> int:
+    """What `action` would have ordered on the account of the case."""
+    return size_action(
+        action,
+        account=case.account,
+        style=case.style,
+        profile=terms.profile,
+        commission=terms.commission,
+        gap_buffer_fraction=terms.gap_buffer_fraction,
+        slippage=terms.slippage,
+        conditions=case.conditions,
+    ).shares
+
+
+def _action_result(played: Played, market_return_fraction: float, settings: ReflectionSettings) -> ActionResult:
+    change = float(played.equity_after_usd / played.equity_before_usd - 1)
+    cost = played.cost_usd / played.equity_before_usd
+    return ActionResult(
+        shares=played.filled.shares,
+        equity_return_fraction=change,
+        cost_fraction=cost,
+        reward=reward(change, benchmark_return_fraction=market_return_fraction, cost_fraction=cost, settings=settings),
     )
 
 
-def _decision_label(morning: _Morning, results: dict[Action, ActionResult], *, taken: ActionResult) -> DecisionLabel:
+def _decision_label(
+    played: Played, taken: ActionResult, results: dict[Action, ActionResult], market_return_fraction: float
+) -> DecisionLabel:
     best = max(ACTIONS, key=lambda action: results[action].reward)
-    sold, cost_usd = max(0, -taken.shares), morning.account.average_cost_usd
-    fee_usd = morning.commission.usd(sold, morning.open_usd)
+    filled = played.filled
+    sold, cost_usd = max(0, -filled.shares), filled.average_cost_usd
     return DecisionLabel(
-        equity_before_usd=morning.equity_before_usd,
-        benchmark_return_fraction=morning.benchmark_return_fraction,
+        equity_before_usd=played.equity_before_usd,
+        benchmark_return_fraction=market_return_fraction,
         actions=results,
         taken=taken,
         profitable=taken.reward > 0,
         best_action=best,
         regret=max(0.0, results[best].reward - taken.reward),
-        realised_profit_usd=sold * (morning.open_usd - cost_usd) - fee_usd if sold and cost_usd else None,
-        realised_return_fraction=morning.open_usd / cost_usd - 1 if sold and cost_usd else None,
+        realised_profit_usd=sold * (filled.price_usd - cost_usd) - filled.commission_usd if sold and cost_usd else None,
+        realised_return_fraction=filled.price_usd / cost_usd - 1 if sold and cost_usd else None,
     )

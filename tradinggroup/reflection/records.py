@@ -13,6 +13,7 @@ from typing import Any, Literal
 from tradinggroup.clock import iso_utc
 from tradinggroup.data.features import Features
 from tradinggroup.risk.account import Account
+from tradinggroup.risk.exits import ExitRules
 from tradinggroup.risk.limits import NO_CONDITIONS, PurchaseConditions
 
 NewsState = Literal["read", "none", "failed", "off"]
@@ -141,6 +142,8 @@ class DecisionCase:
     """False in a run without the style agent, whose prompts show neither style nor account (spec 10)."""
     conditions: PurchaseConditions = NO_CONDITIONS
     """Halt and volume at the decision: the other two actions are measured under the same limits."""
+    exits: ExitRules | None = None
+    """Stop and target that the decision set for the bars up to the next one; None where stops work at the close."""
 
     @property
     def is_failure(self) -> bool:
@@ -150,14 +153,14 @@ class DecisionCase:
 
 @dataclass(frozen=True, slots=True)
 class ActionResult:
-    """What one action would have brought, or what the executed one did bring, from close to close."""
+    """What one action would have brought, or what the executed one did bring, over the session that its fill opens."""
 
     shares: int
-    """Filled at the open, signed, on the share scale of the open."""
+    """What its order filled, signed, on the share scale of the fill."""
     equity_return_fraction: float
-    """Equity after the next close over the equity before, less one; its commission is in it."""
+    """Equity at the close over the equity at the close before, less one; its costs are in it."""
     cost_fraction: float
-    """Commission over the equity before, positive."""
+    """Commission and slippage, of the order and of an exit behind it, over the equity before; zero or positive."""
     reward: float
     """equity return - beta * benchmark return - gamma * cost (spec eq. 5)."""
 
@@ -176,8 +179,9 @@ class DecisionLabel:
     """What a decision turned out to be, and what each action would have been (spec 8.4, design 4.6)."""
 
     equity_before_usd: float
+    """At the close that returns are measured from: of the decision, or of its fill under `fill = "next_close"`."""
     benchmark_return_fraction: float
-    """Close to close, simple, splits and dividends included."""
+    """From that close to the next, simple, splits and dividends included."""
     actions: Mapping[Action, ActionResult]
     """Each of the three actions from the same account; one that was not possible equals hold."""
     taken: ActionResult
@@ -188,9 +192,9 @@ class DecisionLabel:
     regret: float
     """Best reward of the three actions less the reward taken, never below zero."""
     realised_profit_usd: float | None
-    """Of shares that were sold: proceeds less average cost less commission; None where none were."""
+    """Of shares that the order sold: proceeds less average cost less commission; None where it sold none."""
     realised_return_fraction: float | None
-    """Fill price over average cost, less one; None where no shares were sold."""
+    """Fill price over average cost, less one; None likewise."""
 
 
 @dataclass(frozen=True, slots=True)

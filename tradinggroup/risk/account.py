@@ -24,6 +24,10 @@ class Account:
     """Orders that filled in this session, exits inside the bar included."""
     sessions_held: int | None = None
     """Sessions since the first purchase of the open position filled: 0 where it did in this session; None when flat or not known."""
+    waiting_shares: int = 0
+    """Signed rest of an earlier order that a bar's volume has held back; it waits on unless a new order takes its place."""
+    volume_room_shares: int | None = None
+    """Shares that one order may take of this session's bar; None without a cap by volume."""
 
     @property
     def position_usd(self) -> float:
