@@ -128,6 +128,16 @@ def test_repeated_lists_add_up_and_repeated_values_must_agree(project: Project) 
         ("symbols=A,B,A", "SETTING_INVALID", "symbols names A twice, origin=--set"),
         ("start=2024-05-01", "DATES_OUTSIDE", "start=2024-05-01 (--set) is after end=2024-03-28 (backtests/x.toml)"),
         ("accounts=shared", "NOT_BUILT_YET", "accounts=shared, origin=--set: this version cannot do that yet. Allowed: separate."),
+        ("stops=open", "SETTING_INVALID", "stops=open must be one of profile, close, intraday"),
+        ("costs.commission=flat", "SETTING_INVALID", "must be one of per_share, basis_points, none"),
+        ("costs.order=cap", "SETTING_INVALID", "must be one of cap_then_minimum, minimum_then_cap"),
+        ("costs.commission_bps=10", "SETTING_INVALID", "not read under commission=per_share"),
+        ("costs.slippage_bps=2000", "SETTING_INVALID", "must be less than or equal to 1000"),
+        ("costs.half_spread_bps=-1", "SETTING_INVALID", "must be greater than or equal to 0"),
+        ("execution.volume_cap_fraction=50", "SETTING_INVALID", "Did you mean 0.5 (50 %)?"),
+        ("execution.delisting_haircut_fraction=30", "SETTING_INVALID", "Did you mean 0.3 (30 %)?"),
+        ("execution.delisting_sessions=0", "SETTING_INVALID", "must be greater than or equal to 1"),
+        ("execution.volume_cap=0.1", "SETTING_UNKNOWN", "execution.volume_cap_fraction"),
         ("decide=open", "SETTING_INVALID", "decide=open must be one of after_close, pre_open"),
         ("pre_open_minutes=0", "SETTING_INVALID", "pre_open_minutes=0 must be greater than or equal to 1"),
         ("convention=finsaber", "SETTING_INVALID", "finsaber does not know the baseline constant_exposure"),
@@ -155,6 +165,21 @@ def test_a_decision_is_never_made_after_its_own_fill(project: Project, decide: s
         return
     with pytest.raises(UsageError, match=r"SETTING_INVALID: decide=pre_open \(backtests/x.toml\) fill=same_close .* next_open"):
         load(project, text)
+
+
+@pytest.mark.parametrize(
+    ("key", "override"),
+    [
+        ("fill", "fill=next_close"),
+        ("stops", "stops=intraday"),
+        ("costs", "costs.slippage_bps=5"),
+        ("execution", "execution.volume_cap_fraction=0.1"),
+    ],
+)
+def test_finsaber_fills_by_its_own_rules(project: Project, key: str, override: str) -> None:
+    text = f'{BASE}convention = "finsaber"\nagents_enabled = false\nbaselines = ["sma_cross"]\n'
+    with pytest.raises(UsageError, match=f"{key} is fixed by the convention finsaber"):
+        load(project, text, override)
 
 
 def test_finsaber_has_a_clock_of_its_own(project: Project) -> None:

@@ -154,6 +154,15 @@ def experiment_from_toml(text: str, *, name: str = "resolved.toml") -> Experimen
     return _validated(flat, dict.fromkeys(flat, name), name)
 
 
+def changed_experiment(experiment: Experiment, overrides: Sequence[Override], *, name: str) -> Experiment:
+    """`experiment` with `overrides` over it; `name` is the origin of what stays. Raises UsageError as `load_experiment` does."""
+    flat, _ = _from_text(experiment_to_toml(experiment), name)
+    origins = dict.fromkeys(flat, name)
+    for key, (value, origin) in _merged_overrides(overrides).items():
+        flat[key], origins[key] = _laid_over(flat.get(key), value), origin
+    return _validated(flat, origins, name)
+
+
 def _shown(path: Path, project: Project) -> str:
     """The file as the user would name it: relative to the project, the packaged defaults or the working folder."""
     for root in (project.root, defaults_root(), Path.cwd()):
@@ -358,6 +367,7 @@ def _check_meaning(experiment: Experiment, origins: Mapping[str, str]) -> None:
         )
     _check_convention(experiment, origins)
     _check_clock(experiment, origins)
+    _check_commission(experiment, origins)
     for part, agent in (("news", "news_sentiment"), ("filings", "report_retrieval")):
         if part in experiment.placebo and agent in experiment.without:
             text = f"placebo={part} without={agent}, origin={origins['placebo']}: nobody reads what it would replace"
@@ -373,6 +383,14 @@ def _check_clock(experiment: Experiment, origins: Mapping[str, str]) -> None:
         where = f"({origins.get('decide', DEFAULT_ORIGIN)}) fill=same_close ({origins.get('fill', DEFAULT_ORIGIN)})"
         text = f"decide=pre_open {where}: the morning after would decide what filled at the close before"
         raise UsageError(ErrorCode.SETTING_INVALID, text, remedy="Set fill to next_open or next_close, or decide to after_close.")
+
+
+def _check_commission(experiment: Experiment, origins: Mapping[str, str]) -> None:
+    """Refuse a rate that the kind of commission does not read: who gives it believes to pay it."""
+    costs, key = experiment.costs, "costs.commission_bps"
+    if costs.commission != "basis_points" and costs.commission_bps != type(costs)().commission_bps:
+        text = f"{key}={costs.commission_bps:g}, origin={origins.get(key, DEFAULT_ORIGIN)}: not read under commission={costs.commission}"
+        raise UsageError(ErrorCode.SETTING_INVALID, text, remedy="Set costs.commission = basis_points, or leave it out.")
 
 
 def _check_convention(experiment: Experiment, origins: Mapping[str, str]) -> None:

@@ -43,7 +43,8 @@ WRONG_LINES = [
     (["config", "show", "study", "--start", "2024-05-01"], "(--start) is after end=2024-04-12 (backtests/study.toml)."),
     (["config", "show", "study", "--without", "news"], "SETTING_INVALID: without=news must be one of reflections, risk, style, "),
     (["config", "show", "study", "--set", "k=1"], "SETTING_UNKNOWN: no setting k, origin=--set. Did you mean agents.news_sentiment.k?"),
-    (["config", "show", "study", "--set", "fill=next_close"], "NOT_BUILT_YET: fill=next_close, origin=--set"),
+    (["config", "show", "study", "--set", "accounts=shared"], "NOT_BUILT_YET: accounts=shared, origin=--set"),
+    (["config", "show", "study", "--set", "fill=next_opne"], "SETTING_INVALID: fill=next_opne must be one of next_open, next_close, "),
     (["agents", "show", "decisio"], "CARD_INVALID: no agent decisio. Did you mean decision?"),
     (["agents", "render", "x", "study", "--session", "2024-03-04", "--symbol", "AAA"], "CARD_INVALID: no agent x."),
 ]  # fmt: skip
