@@ -53,6 +53,8 @@ class AgentContext:
     """When the run decides."""
     fill: str = "next_open"
     """When its orders fill, as in the setting of that name."""
+    sample_index: int = 0
+    """Which sample of every answer is asked for, as in the setting of that name."""
     filing_summaries: FilingSummaries = field(default_factory=FilingSummaries)
     """Summaries of this symbol's filings, each made once."""
     lessons_told: dict[str, Lesson] = field(default_factory=dict)
@@ -88,6 +90,7 @@ def build_request(
         symbol=context.symbol,
         session=session.isoformat(),
         position=position,
+        seed_index=context.sample_index,
         priority=0 if agent in TRADING_AGENTS or (agent, template) in TRADING_CALLS else AHEAD,
     )
 
@@ -95,7 +98,9 @@ def build_request(
 def asker(context: AgentContext, agent: str, session: date, *, purpose: str = "rerank") -> Asker:
     """Who asks, where retrieval asks a model for `agent`."""
     model = context.cards[agent].model or context.model_name
-    return Asker(agent=agent, symbol=context.symbol, session=session.isoformat(), model=model, purpose=purpose)
+    return Asker(
+        agent=agent, symbol=context.symbol, session=session.isoformat(), model=model, purpose=purpose, seed_index=context.sample_index
+    )
 
 
 async def ask(context: AgentContext, **request: Any) -> ModelReply:

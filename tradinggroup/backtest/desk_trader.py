@@ -9,8 +9,7 @@ from tradinggroup.backtest.sink import RowKind, RunSink
 from tradinggroup.backtest.trader import OrderIntent
 from tradinggroup.desk.symbol_desk import DeskResult, SymbolDesk
 from tradinggroup.risk.account import Account
-from tradinggroup.risk.exits import ExitRules, exit_rules
-from tradinggroup.risk.profile import RiskProfile
+from tradinggroup.risk.exits import ExitRules
 
 
 class StoppedError(Exception):
@@ -24,12 +23,11 @@ class DeskTrader:
         exits: stop and target that the last decision set, for a run with exits inside the bar; None without any.
     """
 
-    def __init__(self, desk: SymbolDesk, *, symbol: str, sink: RunSink, stop: Event, profile: RiskProfile) -> None:
+    def __init__(self, desk: SymbolDesk, *, symbol: str, sink: RunSink, stop: Event) -> None:
         self._desk = desk
         self._symbol = symbol
         self._sink = sink
         self._stop = stop
-        self._profile = profile
         self.exits: ExitRules | None = None
 
     def on_close(self, session: date, account: Account) -> OrderIntent | None:
@@ -40,8 +38,7 @@ class DeskTrader:
             return None
         result = self._desk.decide(session, account)
         self._send(session, result)
-        limits = result.state["thresholds"]
-        self.exits = None if limits is None else exit_rules(limits, self._profile)
+        self.exits = result.rules.exits(result.state["thresholds"])
         return _intent(result)
 
     def _send(self, session: date, result: DeskResult) -> None:
@@ -63,4 +60,5 @@ def _intent(result: DeskResult) -> OrderIntent | None:
         style=result.state["style"].style,
         code=sizing.verdict.code,
         forced=result.state["forced_exit"] is not None,
+        limits=result.rules.profile.limits,
     )

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from tradinggroup.risk.account import Account
 from tradinggroup.risk.exits import ExitRules
+from tradinggroup.risk.profile import Limits
 from tradinggroup.risk.verdicts import ReasonCode
 
 __all__ = ["ExitRules", "OrderIntent", "Trader", "TraderWithExits"]
@@ -28,6 +29,8 @@ class OrderIntent:
     forced: bool
     wanted_shares: int
     """What was asked for before the risk layer changed it; equal to `shares` where it did not."""
+    limits: Limits | None = None
+    """Of the profile that it was decided under, which hold at its fill too; None for those of the account, if it has any."""
 
 
 class Trader(Protocol):

@@ -57,7 +57,7 @@ def command(
     project = project_of(context)
     if resume is not None:
         _refuse_beside_resume(experiment, overrides, note=note, dry_run=dry_run)
-        return _finish(_resumed(project, resume, calls, as_json=as_json), as_json=as_json)
+        return finish(_resumed(project, resume, calls, as_json=as_json), as_json=as_json)
     if experiment is None:
         raise UsageError(ErrorCode.USAGE, "no EXPERIMENT", remedy=f"Name one: {EXAMPLE}, or go on with a run: --resume RUN.")
     from tradinggroup.experiment import load_variants
@@ -70,7 +70,7 @@ def command(
     arguments = {"experiment": experiment, **wanted[0].arguments}
     runs = [_run(project, each, calls, note=note, arguments=arguments, as_json=as_json) for each in wanted]
     if wanted[0].variant is None:
-        return _finish(runs[0], as_json=as_json)
+        return finish(runs[0], as_json=as_json)
     return _finish_variants(runs, as_json=as_json)
 
 
@@ -87,7 +87,7 @@ def _run(
     from tradinggroup.runs.execute import RunOptions, run_experiment
 
     options = RunOptions(calls=calls, note=note, arguments=arguments)
-    with only_json_on_stdout(as_json), _shown() as progress, _says_how_to_go_on(project):
+    with only_json_on_stdout(as_json), shown_progress() as progress, says_how_to_go_on(project):
         return run_experiment(project, resolved, options, progress)
 
 
@@ -120,12 +120,13 @@ def _resumed(project: Project, name: str, calls: Literal["record", "replay", "re
 
     run = find_run(project, name)
     narrate(f"resume {run.name}: status {run.status}")
-    with only_json_on_stdout(as_json), _shown() as progress, _says_how_to_go_on(project, run.path):
+    with only_json_on_stdout(as_json), shown_progress() as progress, says_how_to_go_on(project, run.path):
         return resume_run(project, run, RunOptions(calls=calls), progress)
 
 
 @contextlib.contextmanager
-def _shown() -> Iterator[BarProgress | PlainProgress]:
+def shown_progress() -> Iterator[BarProgress | PlainProgress]:
+    """The progress of a run, as the terminal can show it, until the block ends."""
     progress = make_progress()
     try:
         yield progress
@@ -134,7 +135,7 @@ def _shown() -> Iterator[BarProgress | PlainProgress]:
 
 
 @contextlib.contextmanager
-def _says_how_to_go_on(project: Project, folder: Path | None = None) -> Iterator[None]:
+def says_how_to_go_on(project: Project, folder: Path | None = None) -> Iterator[None]:
     """What ends a run early carries a note with its folder: the one made meanwhile, or that of a resumed run, `folder`."""
     from tradinggroup.runs.locate import run_folders
 
@@ -152,7 +153,8 @@ def _says_how_to_go_on(project: Project, folder: Path | None = None) -> Iterator
         raise
 
 
-def _finish(run: RunFolder, *, as_json: bool) -> None:
+def finish(run: RunFolder, *, as_json: bool) -> None:
+    """Print what the run came to, and exit as its status says."""
     if as_json:
         emit_json(run.summary())
     else:

@@ -18,6 +18,7 @@ from tradinggroup.cli import (
     config,
     data,
     explain,
+    fork,
     init,
     models,
     recordings,
@@ -45,6 +46,7 @@ COMMANDS: tuple[tuple[str, Any], ...] = (
     ("replay", replay),
     ("reflections", reflections),
     ("verify", verify),
+    ("fork", fork),
 )
 GROUPS: tuple[tuple[str, Any], ...] = (
     ("agents", agents),

@@ -63,16 +63,19 @@ class Gateway:
         *,
         mode: CallsMode = "record",
         settings: ModelSettings,
+        recorded_before: str = "",
     ) -> None:
         """A read-only `run_store` is read and never written: then every call must be recorded there (`verify`).
 
-        With a writable one, `replay` still computes `rules`, which need no server and are never shared.
+        With a writable one, `replay` still computes `rules`, which need no server and are never shared. No server is asked for
+        a session before `recorded_before` (ISO): the past of a fork.
         """
         self._model_by_name = model_by_name
         self._run_store = run_store
         self._shared_store = shared_store
         self._mode = mode
         self._settings = settings
+        self._recorded_before = recorded_before
         self._slots = Slots(settings.maximum_concurrent)
         self._in_flight: dict[str, asyncio.Task[ModelReply]] = {}
         self._outage: list[str] = []
@@ -144,7 +147,7 @@ class Gateway:
         task = self._in_flight.get(request.key)
         if task is not None:
             return await asyncio.shield(task)
-        if self._mode == "replay":
+        if self._mode == "replay" or request.session < self._recorded_before:
             raise self._missing(request)
         task = asyncio.create_task(self._ask(request))
         self._in_flight[request.key] = task

@@ -31,6 +31,8 @@ class Asker:
     model: str
     purpose: str = "rerank"
     """Which of the agent's questions these are."""
+    seed_index: int = 0
+    """Which sample of the answers is asked for."""
 
 
 class Embedder(Protocol):

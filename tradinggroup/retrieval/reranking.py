@@ -89,6 +89,7 @@ def _request(text: str, question: str, asker: Asker, position: int) -> ModelRequ
         symbol=asker.symbol,
         session=asker.session,
         position=position,
+        seed_index=asker.seed_index,
         priority=AHEAD,
     )
 

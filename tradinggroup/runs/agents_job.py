@@ -22,6 +22,7 @@ from tradinggroup.backtest.sink import Row, RowKind, RunSink
 from tradinggroup.data.decision_clock import DecisionClock
 from tradinggroup.desk.graph import DeskGraphs, build_graphs
 from tradinggroup.desk.placebo import PlaceboViews
+from tradinggroup.desk.stages import Stage, Stages
 from tradinggroup.desk.state import TradingRules
 from tradinggroup.desk.symbol_desk import SymbolDesk
 from tradinggroup.errors import ErrorCode, TradinggroupError
@@ -78,7 +79,6 @@ def run_agents(
     """
     progress.start(sum(len(market.bar_positions) for market in markets.values()), inputs.experiment.name)
     graphs, stop, counted = build_graphs(), Event(), ProgressSink(sink, progress)
-    rules = TradingRules.of(inputs.experiment, inputs.profile)
     parts = retrieval or make_retrieval(inputs.experiment.retrieval, model=model, models=inputs.experiment.models).parts
 
     def task(symbol: str) -> Callable[[], None]:
@@ -86,7 +86,6 @@ def run_agents(
             inputs,
             symbol,
             market=markets[symbol],
-            rules=rules,
             graphs=graphs,
             model=model,
             retrieval=parts,
@@ -113,13 +112,10 @@ def _rarer_collection() -> Iterator[None]:
 
 def make_desk(
     inputs: RunInputs,
-    symbol: str,
     *,
     market: SymbolMarket,
-    rules: TradingRules,
+    stages: Stages,
     graphs: DeskGraphs,
-    model: ChatModel,
-    retrieval: RetrievalParts,
     loop: LoopThread,
 ) -> SymbolDesk:
     """The desk of one symbol."""
@@ -127,24 +123,34 @@ def make_desk(
     return SymbolDesk(
         inputs.bundle,
         sessions=decision_sessions(inputs, market),
-        agents=AgentContext(
+        stages=stages,
+        graphs=graphs,
+        loop=loop,
+        derived_text=experiment.derived_text,
+        is_running_ahead=experiment.schedule == "run_ahead",
+    )
+
+
+def make_stages(inputs: RunInputs, symbol: str, *, model: ChatModel, retrieval: RetrievalParts) -> Stages:
+    """How the desk of one symbol works, session by session: one way, but in a fork."""
+
+    def stage(own: RunInputs) -> Stage:
+        experiment = own.experiment
+        agents = AgentContext(
             symbol=symbol,
             settings=experiment.agents,
-            cards=inputs.cards,
+            cards=own.cards,
             model=model,
             model_name=experiment.model,
             retrieval=retrieval,
             clock=DecisionClock.of(experiment, inputs.bundle.calendar),
             fill=experiment.fill,
+            sample_index=experiment.models.sample_index,
             without=frozenset(experiment.without),
-        ),
-        rules=rules,
-        graphs=graphs,
-        loop=loop,
-        derived_text=experiment.derived_text,
-        is_running_ahead=experiment.schedule == "run_ahead",
-        placebo=_placebo(inputs, symbol),
-    )
+        )
+        return Stage(agents, TradingRules.of(experiment, own.profile), _placebo(own, symbol))
+
+    return Stages(stage(inputs), [(past.until, stage(past.inputs)) for past in inputs.past])
 
 
 def _placebo(inputs: RunInputs, symbol: str) -> PlaceboViews | None:
@@ -161,7 +167,6 @@ def _run_symbol(
     symbol: str,
     *,
     market: SymbolMarket,
-    rules: TradingRules,
     graphs: DeskGraphs,
     model: ChatModel,
     retrieval: RetrievalParts,
@@ -169,8 +174,10 @@ def _run_symbol(
     sink: RunSink,
     stop: Event,
 ) -> None:
-    desk = make_desk(inputs, symbol, market=market, rules=rules, graphs=graphs, model=model, retrieval=retrieval, loop=loop)
-    trader = DeskTrader(desk, symbol=symbol, sink=sink, stop=stop, profile=rules.profile)
+    stages = make_stages(inputs, symbol, model=model, retrieval=retrieval)
+    rules = stages.at(market.sessions[-1]).rules
+    desk = make_desk(inputs, market=market, stages=stages, graphs=graphs, loop=loop)
+    trader = DeskTrader(desk, symbol=symbol, sink=sink, stop=stop)
     try:
         run_account(
             market,
@@ -179,10 +186,9 @@ def _run_symbol(
             commission=rules.commission,
             sink=sink,
             cash_rate_per_year=inputs.experiment.cash_rate_per_year,
-            limits=inputs.profile.limits,
             slippage=rules.slippage,
             execution=Execution.of(inputs.experiment),
-            guard=trader if rules.stop_mode == "intraday" else None,
+            guard=trader if any(stage.rules.stop_mode == "intraday" for stage in stages) else None,
         )
     finally:
         desk.close()

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tradinggroup.runs.row_file import unwritable
+from tradinggroup.runs.row_file import unwritable, write_through
 
 EXPERIMENT = "experiment.toml"
 RESOLVED = "resolved.toml"
 RISK = "risk.toml"
 MODELS = "models.toml"
 CARDS = "cards"
+PAST = "past"
+"""Folder of a fork: `past/1`, `past/2`, … hold what was in force before the session of each fork."""
 _STAMP = "%Y%m%dT%H%M%SZ"
 
 
@@ -31,16 +33,20 @@ class RunSources:
     """File name in `cards/` -> text."""
     models_toml: str = ""
     """What the registry says of the models that the run asks; nothing for a run that asks no server."""
+    past: tuple[RunSources, ...] = ()
+    """Of a fork: the same of each earlier stage."""
 
     def write(self, folder: Path) -> None:
-        """Write all of them into `folder`. Raises DataError RUN_UNWRITABLE."""
+        """Write all of them into `folder`, and onto the disk. Raises DataError RUN_UNWRITABLE."""
+        for number, past in enumerate(self.past, 1):
+            past.write(folder / PAST / str(number))
         texts = {EXPERIMENT: self.experiment_toml, RESOLVED: self.resolved_toml, RISK: self.risk_toml}
         texts |= {MODELS: self.models_toml} if self.models_toml else {}
         texts |= {f"{CARDS}/{name}": text for name, text in sorted(self.cards.items())}
         try:
-            (folder / CARDS).mkdir(exist_ok=True)
+            (folder / CARDS).mkdir(parents=True, exist_ok=True)
             for name, text in texts.items():
-                (folder / name).write_text(text, encoding="utf-8", newline="")
+                write_through(folder / name, text.encode("utf-8"))
         except OSError as problem:
             raise unwritable(folder, problem) from problem
 

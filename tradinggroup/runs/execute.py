@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -15,7 +15,7 @@ from tradinggroup.backtest.market import SymbolMarket
 from tradinggroup.clock import utc_now
 from tradinggroup.errors import ErrorCode, UsageError
 from tradinggroup.experiment import ResolvedExperiment
-from tradinggroup.models.endpoint import BASE_URL_VARIABLE
+from tradinggroup.models.endpoint import OPENAI_SERVER
 from tradinggroup.models.gateway import CallsMode
 from tradinggroup.models.network import refuse_network
 from tradinggroup.models.recordings import RecordingStore
@@ -51,11 +51,22 @@ def run_experiment(project: Project, resolved: ResolvedExperiment, options: RunO
     the folder closed and readable.
     """
     inputs = inputs_of_project(project, resolved)
-    _check_models(inputs, options.calls)
+    check_models(inputs, options.calls)
     markets = markets_of(inputs)
+    start = run_start(project, inputs, markets, options, variant=resolved.variant)
+    header = start_header(start)  # asks git: before there is a folder that an interrupt could leave without its header
+    writer = new_writer(project, inputs, start.started_at)
+    with only_writer(writer.folder):
+        return execute(project, inputs, writer, named(header, writer.run_id), options.calls, progress, markets=markets)
+
+
+def run_start(
+    project: Project, inputs: RunInputs, markets: Mapping[str, SymbolMarket], options: RunOptions, *, variant: str | None = None
+) -> RunStart:
+    """What the header of a new run is made from."""
     sessions = next(iter(markets.values())).sessions
     cutoffs = cutoffs_of(inputs, sessions)
-    start = RunStart(
+    return RunStart(
         experiment=inputs.experiment,
         arguments=options.arguments,
         bundle=inputs.bundle,
@@ -69,20 +80,21 @@ def run_experiment(project: Project, resolved: ResolvedExperiment, options: RunO
         project_root=project.root,
         started_at=utc_now(),
         note=options.note,
-        variant=resolved.variant,
-        base_url=os.environ.get(BASE_URL_VARIABLE) if _asks_server(inputs) else None,
+        variant=variant,
+        base_url=", ".join(_addresses(inputs)) or None,
     )
-    header = start_header(start)  # asks git: before there is a folder that an interrupt could leave without its header
-    writer = RunWriter.create(
+
+
+def new_writer(project: Project, inputs: RunInputs, started_at: datetime) -> RunWriter:
+    """The writer of a new folder, which holds the inputs. Raises DataError RUN_UNWRITABLE."""
+    return RunWriter.create(
         project.runs_folder,
         experiment=inputs.experiment.name,
         identity=orjson.dumps([inputs.experiment.to_plain(), inputs.bundle.hash], option=orjson.OPT_SORT_KEYS),
-        started_at=start.started_at,
+        started_at=started_at,
         symbols=inputs.experiment.symbols,
         sources=inputs.sources,
     )
-    with only_writer(writer.folder):
-        return _execute(project, inputs, writer, named(header, writer.run_id), options.calls, progress, markets=markets)
 
 
 def resume_run(project: Project, run: RunFolder, options: RunOptions, progress: Progress | None = None) -> RunFolder:
@@ -105,16 +117,16 @@ def resume_run(project: Project, run: RunFolder, options: RunOptions, progress: 
             remedy="Install that version, or start a new run: its recordings are shared.",
         )
     inputs = inputs_of_run(project, run)
-    _check_models(inputs, options.calls)
+    check_models(inputs, options.calls)
     with only_writer(run.path):
         with RecordingStore.open(run.recordings) as store:
             outage = store.first_outage_session()
         writer = RunWriter.resume(run.path, symbols=inputs.experiment.symbols, before=outage)
         header = {key: value for key, value in run.header.items() if key != "files"} | {"status": "running", "finished_at": None}
-        return _execute(project, inputs, writer, header, options.calls, progress, markets=markets_of(inputs))
+        return execute(project, inputs, writer, header, options.calls, progress, markets=markets_of(inputs))
 
 
-def _execute(
+def execute(
     project: Project,
     inputs: RunInputs,
     writer: RunWriter,
@@ -124,6 +136,7 @@ def _execute(
     *,
     markets: Mapping[str, SymbolMarket],
 ) -> RunFolder:
+    """Write the header, run to the end, and keep the lessons. Raises as `run_experiment`."""
     with contextlib.ExitStack() as opened:
         opened.callback(writer.close)
         writer.write_header(header)
@@ -149,11 +162,20 @@ def _execute(
 
 
 def _asks_server(inputs: RunInputs) -> bool:
-    is_asked = is_served(inputs.experiment.retrieval.embedder) or not all(is_local(name) for name in inputs.models.values())
+    is_asked = is_served(inputs.experiment.retrieval.embedder) or not all(is_local(name) for name in inputs.all_models)
     return inputs.experiment.agents_enabled and is_asked
 
 
-def _check_models(inputs: RunInputs, calls: CallsMode) -> None:
+def _addresses(inputs: RunInputs) -> list[str]:
+    """Where the run's models and its embedder are asked, each once."""
+    if not inputs.experiment.agents_enabled:
+        return []
+    servers = [inputs.registry.server_of(name) for name in inputs.models.values()]
+    servers += [OPENAI_SERVER] if is_served(inputs.experiment.retrieval.embedder) else []
+    return sorted({server.address for server in servers if server is not None})
+
+
+def check_models(inputs: RunInputs, calls: CallsMode) -> None:
     """A wrong name or a missing key is said before a folder is made; recordings alone need no key."""
     if not inputs.experiment.agents_enabled:
         return

@@ -70,11 +70,12 @@ class Execution:
     def _gateway(self, rungs: RungChoice) -> Gateway:
         settings = self.inputs.experiment.models
         return Gateway(
-            {name: make_model(name, settings, self.inputs.registry, rungs=rungs) for name in sorted(set(self.inputs.models.values()))},
+            {name: make_model(name, settings, registry, rungs=rungs) for name, registry in sorted(self.inputs.all_models.items())},
             self.run_store,
             self.shared_store,
             mode=self.mode,
             settings=settings,
+            recorded_before=(self.header.get("fork") or {}).get("session", ""),
         )
 
     def _retrieval(self, gateway: Gateway) -> Retrieval:

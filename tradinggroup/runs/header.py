@@ -73,7 +73,7 @@ class RunStart:
     """How stops work in the run, by its experiment and its risk profile."""
     note: str | None = None
     base_url: str | None = None
-    """The server's address where a model is asked over the network."""
+    """Where models are asked over the network: an address, or several with commas between."""
     variant: str | None = None
     """Which of an experiment's variants this is."""
     cards: Mapping[str, str] = field(default_factory=dict)
@@ -107,7 +107,7 @@ def start_header(start: RunStart) -> dict[str, Any]:
         "models": dict(start.models),
         "cards": dict(start.cards),
         "cutoffs": dict(start.cutoffs),
-        "base_url": address_without_secrets(start.base_url) if start.base_url else None,
+        "base_url": ", ".join(map(address_without_secrets, start.base_url.split(", "))) if start.base_url else None,
         "calls_mode": start.calls_mode,
         "stop_mode": start.stop_mode,
         "seed": experiment.seed,

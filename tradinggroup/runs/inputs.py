@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 
 from tradinggroup.agents.card import Card, load_cards, read_card
 from tradinggroup.agents.roles import ROLES
@@ -18,7 +19,7 @@ from tradinggroup.experiment import ResolvedExperiment, experiment_from_toml, ex
 from tradinggroup.models.registry_file import ModelRegistry, load_registry, registry_from_text
 from tradinggroup.project import Project
 from tradinggroup.risk.profile import RiskProfile, find_profile, load_profile
-from tradinggroup.runs.creation import CARDS, EXPERIMENT, MODELS, RESOLVED, RISK, RunSources
+from tradinggroup.runs.creation import CARDS, EXPERIMENT, MODELS, PAST, RESOLVED, RISK, RunSources
 from tradinggroup.runs.folder import RunFolder
 from tradinggroup.settings import Experiment
 
@@ -38,6 +39,19 @@ class RunInputs:
     profile_text: str
     registry: ModelRegistry
     """What is known of model servers and models, at least of those that this run asks."""
+    past: tuple[PastStage, ...] = ()
+    """Of a fork: what was in force before, in order; everything else here is in force from the last `until` on."""
+
+    @property
+    def first(self) -> RunInputs:
+        """The inputs that the first session was decided on."""
+        return self.past[0].inputs if self.past else self
+
+    @property
+    def all_models(self) -> dict[str, ModelRegistry]:
+        """Every model that the run asks or has asked, with the registry that knows it."""
+        stages = (*(stage.inputs for stage in self.past), self)
+        return {name: own.registry for own in stages for name in own.models.values()}
 
     def model_of(self, agent: str) -> str:
         """The model that answers for `agent`: the experiment's for it (`agent_models`), else its card's own, else the experiment's."""
@@ -57,7 +71,17 @@ class RunInputs:
             risk_toml=self.profile_text,
             cards={f"{agent}.md": card.text for agent, card in self.cards.items()},
             models_toml=self.registry.to_toml(set(self.models.values())),
+            past=tuple(stage.inputs.sources for stage in self.past),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class PastStage:
+    """What was in force in a fork before a session."""
+
+    until: date
+    """The first session at which it is no longer in force."""
+    inputs: RunInputs
 
 
 def inputs_of_project(project: Project, resolved: ResolvedExperiment) -> RunInputs:
@@ -93,36 +117,60 @@ def inputs_of_run(project: Project, run: RunFolder) -> RunInputs:
 
     Raises DataError: RUN_INVALID where a kept file is damaged, else when the bundle is missing or another one.
     """
+    bundle = bundle_of_run(project, run)
+    ends = (run.header.get("fork") or {}).get("stages", [])
     try:
-        experiment = experiment_from_toml(run.read_text(RESOLVED), name=f"{run.name}/{RESOLVED}")
-        cards = {
-            agent: read_card(run.path / CARDS / f"{agent}.md", agent=agent, shown_as=f"{run.name}/{CARDS}/{agent}.md") for agent in ROLES
-        }
-        profile = load_profile(run.path / RISK)
-        registry = _registry_of(project, run)
+        own = _kept_inputs(project, run, bundle)
+        past = [_kept_inputs(project, run, bundle, f"{PAST}/{number}/") for number in range(1, len(ends) + 1)]
     except UsageError as problem:
         raise DataError(
             ErrorCode.RUN_INVALID,
             f"a file that the run kept is damaged ({problem.text})",
             remedy="Restore it from a copy, or run the experiment again.",
         ) from problem
-    bundle = bundle_of_run(project, run)
+    return replace(own, past=tuple(PastStage(date.fromisoformat(end), each) for end, each in zip(ends, past, strict=True)))
+
+
+def _kept_inputs(project: Project, run: RunFolder, bundle: Bundle, prefix: str = "") -> RunInputs:
+    """What the run kept below `prefix`: of itself, or of a stage of its past."""
+    experiment = experiment_from_toml(run.read_text(f"{prefix}{RESOLVED}"), name=f"{run.name}/{prefix}{RESOLVED}")
+    shown = f"{run.name}/{prefix}{CARDS}"
+    cards = {agent: read_card(run.path / prefix / CARDS / f"{agent}.md", agent=agent, shown_as=f"{shown}/{agent}.md") for agent in ROLES}
     return RunInputs(
         experiment=experiment,
         bundle=bundle,
         cards=_with_models(cards, experiment),
-        profile=profile,
-        experiment_text=run.read_text(EXPERIMENT),
-        profile_text=run.read_text(RISK),
-        registry=registry,
+        profile=load_profile(run.path / prefix / RISK),
+        experiment_text=run.read_text(f"{prefix}{EXPERIMENT}"),
+        profile_text=run.read_text(f"{prefix}{RISK}"),
+        registry=_registry_of(project, run, prefix),
     )
 
 
-def _registry_of(project: Project, run: RunFolder) -> ModelRegistry:
+def forked_inputs(project: Project, parent: RunInputs, experiment: Experiment, session: date, *, has_new_profile: bool) -> RunInputs:
+    """The inputs of `parent` up to `session`, and `experiment` from then on.
+
+    Cards stay those of the parent; the risk profile too, unless it `has_new_profile`, which is then the project's.
+    """
+    profile, profile_text = profile_of(project, experiment.risk) if has_new_profile else (parent.profile, parent.profile_text)
+    earlier = tuple(stage for stage in parent.past if stage.until < session)
+    at_session = next((stage.inputs for stage in parent.past if session <= stage.until), replace(parent, past=()))
+    return replace(
+        parent,
+        experiment=experiment,
+        cards=_with_models(parent.cards, experiment),
+        profile=profile,
+        profile_text=profile_text,
+        registry=load_registry(project),
+        past=(*earlier, PastStage(session, at_session)),
+    )
+
+
+def _registry_of(project: Project, run: RunFolder, prefix: str) -> ModelRegistry:
     """What the run kept of the registry; the project's for a run that kept nothing, as earlier versions did."""
-    if not (run.path / MODELS).is_file():
+    if not (run.path / prefix / MODELS).is_file():
         return load_registry(project)
-    return registry_from_text(run.read_text(MODELS), name=f"{run.name}/{MODELS}")
+    return registry_from_text(run.read_text(f"{prefix}{MODELS}"), name=f"{run.name}/{prefix}{MODELS}")
 
 
 def bundle_of_run(project: Project, run: RunFolder) -> Bundle:

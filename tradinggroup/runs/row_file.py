@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import BinaryIO
 
 import orjson
 
@@ -115,12 +116,23 @@ def unwritable(path: Path, problem: OSError) -> DataError:
     )
 
 
+def write_through(path: Path, content: bytes) -> None:
+    """Write a file and wait until the disk has it: a run that lost its settings to a power failure could not go on."""
+    with path.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
 def _whole_lines(path: Path) -> int:
-    """Bytes of `path` up to its last newline; 0 where there is no file."""
+    """Bytes of `path` up to its last newline, or up to the line that a zero byte is in; 0 where there is no file.
+
+    No row holds a zero byte. After a power failure a file may have its length and not yet its content, and zeros in its place.
+    """
     if not path.is_file():
         return 0
     with path.open("rb") as stream:
-        end = stream.seek(0, 2)
+        end = _first_zero(stream)
         while end > 0:
             start = max(0, end - _READ_STEP_BYTES)
             stream.seek(start)
@@ -129,3 +141,14 @@ def _whole_lines(path: Path) -> int:
                 return start + newline + 1
             end = start
     return 0
+
+
+def _first_zero(stream: BinaryIO) -> int:
+    """The place of the first zero byte; the size where there is none."""
+    start = 0
+    while step := stream.read(_READ_STEP_BYTES):
+        place = step.find(b"\0")
+        if place >= 0:
+            return start + place
+        start += len(step)
+    return start

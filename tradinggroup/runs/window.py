@@ -39,7 +39,7 @@ def markets_of(inputs: RunInputs) -> dict[str, SymbolMarket]:
 
 def decision_sessions(inputs: RunInputs, market: SymbolMarket) -> list[date]:
     """Sessions of the window at which the agents decide: the symbol has a bar, and enough history before it."""
-    calendar, needed = inputs.bundle.calendar, closes_needed(inputs.experiment.agents.forecasting)
+    calendar, needed = inputs.bundle.calendar, closes_needed(inputs.first.experiment.agents.forecasting)
     with_bar = [market.sessions[position] for position in market.bar_positions]
     return [
         session

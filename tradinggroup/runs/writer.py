@@ -22,7 +22,7 @@ from tradinggroup.backtest.sink import COLUMNS, Row, RowKind
 from tradinggroup.errors import DataError, ErrorCode, TradinggroupError
 from tradinggroup.runs.creation import RunSources, new_run_folder
 from tradinggroup.runs.lock import LOCK
-from tradinggroup.runs.row_file import RowFile, cut_from, unwritable
+from tradinggroup.runs.row_file import RowFile, cut_from, unwritable, write_through
 from tradinggroup.runs.rows import csv_header, csv_line, json_line, reject_undefined
 
 HEADER = "run.json"
@@ -113,7 +113,7 @@ class RunWriter:
         path = self.folder / HEADER
         partial = path.with_suffix(".json.partial")
         try:
-            partial.write_bytes(orjson.dumps(header, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+            write_through(partial, orjson.dumps(header, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
             partial.replace(path)
         except OSError as problem:
             raise unwritable(path, problem) from problem
