@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.reflection.builders import COMMISSION, PROFILE, SETTINGS, close_at, decision_case
-from tradinggroup.backtest.engine import run_account
+from tests.support.books import run_checked
 from tradinggroup.backtest.execution import Execution
 from tradinggroup.backtest.market import SymbolMarket
 from tradinggroup.backtest.memory_sink import MemorySink
@@ -108,7 +108,7 @@ class _Played:
     @classmethod
     def of(cls, terms: TradeTerms, *, seed: int, has_exits: bool) -> _Played:
         bars, sink, trader = _bars(seed), MemorySink(), _Trader(seed, terms, has_exits)
-        run_account(
+        run_checked(
             _market(bars),
             trader,
             cash_usd=10_000.0,

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tests.backtest.helpers import COMMISSION, FREE, day, dividend, split
 from tests.risk.strategies import ACTIONS, STYLES, profiles
-from tradinggroup.backtest.engine import run_account
+from tests.support.books import run_checked
 from tradinggroup.backtest.execution import Execution
 from tradinggroup.backtest.market import SymbolMarket
 from tradinggroup.backtest.memory_sink import MemorySink
@@ -324,7 +324,7 @@ def test_no_limit_is_passed_and_no_stop_skipped(
         return
     world, sink = world_of(steps, first_usd), MemorySink()
     trader = Guarded(world, profile, commission, is_inside_bar)
-    run_account(
+    run_checked(
         world.market,
         trader,
         cash_usd=cash_usd,
@@ -354,7 +354,7 @@ def falling(**limits: object) -> list[Decision]:
     steps = [Step(0.94, 0.0, 0.0, 1e6, True, 1.0, 0.0, 0.02, "balanced", "buy") for _ in range(12)]
     world = world_of(steps, 100.0)
     trader = Guarded(world, profile, FREE, is_inside_bar=False)
-    run_account(world.market, trader, cash_usd=10_000.0, commission=FREE, sink=MemorySink(), limits=profile.limits)
+    run_checked(world.market, trader, cash_usd=10_000.0, commission=FREE, sink=MemorySink(), limits=profile.limits)
     return trader.decisions
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
 from typing import Any
@@ -21,9 +21,9 @@ from tradinggroup.data.records import Bar
 from tradinggroup.risk.account import Account
 from tradinggroup.risk.costs import NO_SLIPPAGE, Commission, Slippage
 from tradinggroup.risk.profile import Limits
-from tradinggroup.runs.book_rules import BookRules, Exits, exits_by_session
+from tradinggroup.runs.book_rules import BookRules, Exits, StageRules
 from tradinggroup.runs.books import Books
-from tradinggroup.runs.crosscheck import crosscheck_run, differences
+from tradinggroup.runs.crosscheck import Difference, crosscheck_run, differences, keep_books
 from tradinggroup.runs.inputs import RunInputs
 from tradinggroup.runs.tape import Tape, placed_actions, tape_of
 
@@ -61,44 +61,56 @@ def run_checked(
         cash_usd,
         cash_rate_per_year,
         costs={**asdict(commission), **asdict(slippage), "commission": commission.kind, "commission_bps": commission.basis_points},
-        limits={} if limits is None else limits.model_dump(),
         fill=execution.fill,
         execution=asdict(execution),
     )
     books = Books(market.symbol, tape_of_market(market), rules, watched.exits)
-    found = differences_of(market.symbol, books, sink.rows)
-    assert not found, "\n".join(map(str, found))
+    files = files_of(market.symbol, sink.rows)
+    orders = [{**row, "limits": watched.limits.get(str(row["session"])) or _plain(limits)} for row in files[RowKind.ORDER]]
+    agree(differences(market.symbol, books.keep(orders), files))
 
 
-def differences_of(symbol: str, books: Books, rows: Mapping[RowKind, Sequence[Row]]) -> list[Any]:
-    """What the books of one account have otherwise than its rows, which are put in the order of the files."""
-    files = {
+def files_of(symbol: str, rows: Mapping[RowKind, Sequence[Row]]) -> dict[str, list[Row]]:
+    """The rows of one account in the order of their files."""
+    return {
         str(kind): sorted((row for row in rows[kind] if row["symbol"] == symbol), key=lambda row: str(row["session"])) for kind in FILES
     }
-    return list(differences(symbol, books.keep(files[RowKind.ORDER]), files))
+
+
+def agree(found: Iterable[Difference]) -> None:
+    """Nothing may differ."""
+    lines = [str(difference) for difference in found]
+    assert not lines, "\n".join(lines)
+
+
+def _plain(limits: Limits | None) -> dict[str, Any]:
+    return {} if limits is None else limits.model_dump()
 
 
 def check_desk_run(inputs: RunInputs, rows: Mapping[RowKind, Sequence[Row]]) -> None:
     """The books must agree with the rows of a desk that ran in memory."""
-    settings, profile = inputs.experiment.to_plain(), tomllib.loads(inputs.profile_text)
+    stages = [StageRules(inputs.experiment.to_plain(), tomllib.loads(inputs.profile_text))]
     sessions = [row["session"] for row in rows[RowKind.EQUITY]]
     for symbol in inputs.experiment.symbols:
-        exits = exits_by_session(settings, profile, [line for line in rows[RowKind.DECISION] if line["symbol"] == symbol])
+        files = files_of(symbol, rows)
+        decisions = [line for line in rows[RowKind.DECISION] if line["symbol"] == symbol]
         tape = tape_of(inputs.bundle, symbol, min(sessions), max(sessions))
-        found = differences_of(symbol, Books(symbol, tape, BookRules.of(settings, profile), exits), rows)
-        assert not found, "\n".join(map(str, found))
+        agree(differences(symbol, keep_books(symbol, tape, stages, decisions, files[RowKind.ORDER]), files))
 
 
 class _Watched:
-    """A trader that notes which exits were in force after each of its answers."""
+    """A trader that notes which exits were in force after each of its answers, and the limits of each order."""
 
     def __init__(self, trader: Trader, guard: TraderWithExits | None) -> None:
         self._trader = trader
         self._guard = guard
         self.exits: dict[str, Exits | None] = {}
+        self.limits: dict[str, dict[str, Any]] = {}
 
     def on_close(self, session: date, account: Account) -> OrderIntent | None:
         intent = self._trader.on_close(session, account)
+        if intent is not None and intent.limits is not None:
+            self.limits[session.isoformat()] = _plain(intent.limits)
         if self._guard is not None:
             rules = self._guard.exits
             self.exits[session.isoformat()] = rules and Exits(rules.stop_loss_fraction, rules.take_profit_fraction, rules.sell_fraction)
@@ -142,5 +154,5 @@ def books_of_whole_runs() -> Iterator[None]:
 def assert_books_agree(folder: Any, bundle: Bundle) -> None:
     """The run in `folder` and the books kept on its bundle are equal."""
     found = crosscheck_run(folder, bundle)
-    assert found.agrees, "\n".join(map(str, found.differences))
+    agree(found.differences)
     assert found.rows >= len(folder.equity())

@@ -42,18 +42,16 @@ class BookRules:
     cash_usd: float
     cash_rate_per_year: float = 0.0
     costs: Mapping[str, Any] = field(default_factory=dict)
-    limits: Mapping[str, Any] = field(default_factory=dict)
     fill: str = "next_open"
     execution: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, settings: Mapping[str, Any], profile: Mapping[str, Any]) -> BookRules:
-        """Those of a run: its resolved settings and its risk profile."""
+    def of(cls, settings: Mapping[str, Any]) -> BookRules:
+        """Those of a run's resolved settings."""
         return cls(
             cash_usd=settings["cash_usd"],
             cash_rate_per_year=settings["cash_rate_per_year"],
             costs=settings["costs"],
-            limits=profile.get("limits", {}),
             fill=settings.get("fill", "next_open"),
             execution=settings.get("execution", {}),
         )
@@ -97,21 +95,36 @@ class BookRules:
         return count
 
 
-def exits_by_session(
-    settings: Mapping[str, Any], profile: Mapping[str, Any], decisions: Sequence[Mapping[str, Any]]
-) -> dict[str, Exits | None]:
-    """Session -> the exits that the decision of one symbol set; empty for a run whose stops work at the close."""
-    stops = profile.get("stops", {})
-    mode = settings.get("stops", "profile")
-    if (stops.get("mode", "close") if mode == "profile" else mode) != "intraday":
-        return {}
-    found: dict[str, Exits | None] = {}
-    for line in decisions:
-        levels = line["risk"]["thresholds"]
-        style = None if levels is None else profile["styles"][levels["style"]]
-        found[line["session"]] = style and Exits(
-            levels["stop_loss_fraction"],
-            levels["take_profit_fraction"],
-            1.0 if stops.get("forced_exit_full") else style["sell_position_fraction"],
-        )
-    return found
+@dataclass(frozen=True, slots=True)
+class StageRules:
+    """What a decision alone depends on, and what a fork may change from a session on: the profile, and how stops work."""
+
+    settings: Mapping[str, Any]
+    profile: Mapping[str, Any]
+    until: str | None = None
+    """The first session, ISO, at which it is no longer in force; None for the last stage."""
+
+    @property
+    def limits(self) -> Mapping[str, Any]:
+        """Those that hold at the fill of an order decided in this stage."""
+        limits: Mapping[str, Any] = self.profile.get("limits", {})
+        return limits
+
+    @property
+    def is_intraday(self) -> bool:
+        """Whether stops live inside the bar."""
+        mode = self.settings.get("stops", "profile")
+        return bool((self.profile.get("stops", {}).get("mode", "close") if mode == "profile" else mode) == "intraday")
+
+    def exits(self, decision: Mapping[str, Any]) -> Exits | None:
+        """Those that a decision line sets; None where it set none, or stops work at the close."""
+        levels = decision["risk"]["thresholds"]
+        if levels is None or not self.is_intraday:
+            return None
+        sells = 1.0 if self.profile["stops"].get("forced_exit_full") else self.profile["styles"][levels["style"]]["sell_position_fraction"]
+        return Exits(levels["stop_loss_fraction"], levels["take_profit_fraction"], sells)
+
+
+def stage_at(stages: Sequence[StageRules], session: str) -> StageRules:
+    """The stage that a session was decided in; all but the last have an end, in order."""
+    return next(stage for stage in stages if stage.until is None or session < stage.until)

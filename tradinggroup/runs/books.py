@@ -17,7 +17,8 @@ from tradinggroup.runs.tape import Tape
 
 Row = Mapping[str, Any]
 Order = dict[str, Any]
-"""A row of `orders.csv` with what the books add: `left` to fill, `shares_filled`, `fill_session`, `is_cut`, and at its end `status`."""
+"""A row of `orders.csv`, with `limits` where they bind it, and what the books add: `left` to fill, `shares_filled`, `fill_session`,
+`is_cut`, and at its end `status`."""
 
 WHOLE_SHARES = 1e-6
 """A share count within this of a whole number is that number: a ratio such as 1/3 has no exact float."""
@@ -38,7 +39,10 @@ class Books:
         self.equity: list[dict[str, Any]] = []
 
     def keep(self, ordered: Sequence[Row]) -> Books:
-        """Take the account through the window with the orders as they were decided; those that the books must find are passed over."""
+        """Take the account through the window with the orders as they were decided; those that the books must find are passed over.
+
+        A row has the `limits` of a profile, by name, where they bind it at its fill.
+        """
         decided = {str(row["session"]): row for row in ordered if row["order_id"] == f"{self._symbol}-{row['session']}"}
         delisted_at = self._tape.delisted_at(self._rules.execution.get("delisting_sessions", 5))
         for place, session in enumerate(self._tape.sessions):
@@ -119,20 +123,20 @@ class Books:
 
     def _fill(self, order: Order, quoted_usd: float) -> None:
         """Fill of an order what this price and this bar allow; an order that they allow nothing of is over."""
-        fitting = self._fitting(order["left"], quoted_usd)
+        fitting = self._fitting(order, order["left"], quoted_usd)
         if not fitting:
             self._end(order, "denied")
             return
         order["is_cut"] |= fitting != order["left"]
         order["left"] = fitting
         if abs(fitting) > self._room:
-            fitting = self._fitting(int(math.copysign(self._room, fitting)), quoted_usd)
+            fitting = self._fitting(order, int(math.copysign(self._room, fitting)), quoted_usd)
         if fitting:
             price_usd = self._rules.price_usd(fitting, quoted_usd)
             slippage_usd = abs(fitting) * quoted_usd * self._rules.slippage_fraction
             self._book(order, fitting, price_usd, fee=self._rules.commission_usd(fitting, price_usd), slippage_usd=slippage_usd)
 
-    def _fitting(self, shares: int, quoted_usd: float) -> int:
+    def _fitting(self, order: Order, shares: int, quoted_usd: float) -> int:
         """What of an order the cash, the shares held and the limits allow at this price."""
         price_usd = self._rules.price_usd(shares, quoted_usd)
         if shares <= 0:
@@ -140,7 +144,7 @@ class Books:
             return sold if self._rules.is_paid(sold, price_usd, self._cash_usd) else 0
         position_usd = self._shares * quoted_usd
         equity_usd = self._cash_usd + position_usd
-        limits, rules = self._rules.limits, self._rules
+        limits, rules = order.get("limits", {}), self._rules
         weight, buffer = limits.get("maximum_weight_fraction", 1.0), limits.get("cash_buffer_fraction", 0.0)
         count = shares if rules.is_paid(shares, price_usd, self._cash_usd) else min(shares, rules.bought_for(self._cash_usd, price_usd))
         if weight < 1:

@@ -14,11 +14,11 @@ from itertools import zip_longest
 from typing import Any
 
 from tradinggroup.data.bundle import Bundle
-from tradinggroup.runs.book_rules import BookRules, exits_by_session
+from tradinggroup.runs.book_rules import BookRules, StageRules, stage_at
 from tradinggroup.runs.books import Books
-from tradinggroup.runs.creation import RESOLVED, RISK
+from tradinggroup.runs.creation import PAST, RESOLVED, RISK
 from tradinggroup.runs.folder import RunFolder
-from tradinggroup.runs.tape import tape_of
+from tradinggroup.runs.tape import Tape, tape_of
 
 Row = Mapping[str, Any]
 
@@ -58,22 +58,35 @@ def crosscheck_run(run: RunFolder, bundle: Bundle) -> Crosscheck:
 
     Raises DataError RUN_INVALID where a file of the run cannot be read.
     """
-    settings, profile = tomllib.loads(run.read_text(RESOLVED)), tomllib.loads(run.read_text(RISK))
-    if not settings["agents_enabled"]:
+    stages = _stages(run)
+    if not stages[-1].settings["agents_enabled"]:
         return Crosscheck(0, ())
-    rules = BookRules.of(settings, profile)
     start, end = date.fromisoformat(run.header["start"]), date.fromisoformat(run.header["end"])
     rows, found = 0, list[Difference]()
     for symbol in sorted(run.symbols):
-        files = {
-            name: [row for row in table if row["symbol"] == symbol]
-            for name, table in (("orders.csv", run.orders()), ("fills.csv", run.fills()), ("equity.csv", run.equity()))
-        }
+        tables = (("orders.csv", run.orders()), ("fills.csv", run.fills()), ("equity.csv", run.equity()))
+        files = {name: [row for row in table if row["symbol"] == symbol] for name, table in tables}
         rows += sum(len(table) for table in files.values())
-        exits = exits_by_session(settings, profile, [line for line in run.decisions() if line["symbol"] == symbol])
-        books = Books(symbol, tape_of(bundle, symbol, start, end), rules, exits)
-        found += differences(symbol, books.keep(files["orders.csv"]), files)
+        decisions = [line for line in run.decisions() if line["symbol"] == symbol]
+        found += differences(symbol, keep_books(symbol, tape_of(bundle, symbol, start, end), stages, decisions, files["orders.csv"]), files)
     return Crosscheck(rows, tuple(found))
+
+
+def _stages(run: RunFolder) -> list[StageRules]:
+    """What the run was decided under: one stage, but in a fork."""
+    ends = (run.header.get("fork") or {}).get("stages", [])
+    folders = [*((f"{PAST}/{number}/", until) for number, until in enumerate(ends, start=1)), ("", None)]
+    return [
+        StageRules(tomllib.loads(run.read_text(f"{folder}{RESOLVED}")), tomllib.loads(run.read_text(f"{folder}{RISK}")), until)
+        for folder, until in folders
+    ]
+
+
+def keep_books(symbol: str, tape: Tape, stages: Sequence[StageRules], decisions: Sequence[Row], orders: Sequence[Row]) -> Books:
+    """The books of one account of a run: its decision lines give the exits, its stages the rules and the limits."""
+    exits = {line["session"]: stage_at(stages, line["session"]).exits(line) for line in decisions}
+    bound = [{**order, "limits": stage_at(stages, str(order["session"])).limits} for order in orders]
+    return Books(symbol, tape, BookRules.of(stages[-1].settings), exits).keep(bound)
 
 
 def differences(symbol: str, books: Books, files: Mapping[str, Sequence[Row]]) -> Iterator[Difference]:
