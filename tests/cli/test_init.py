@@ -63,7 +63,7 @@ def test_bundles_and_runs_of_a_checkout_are_not_copied(tmp_path: Path, monkeypat
         (source / name).touch()
     monkeypatch.setattr(init, "defaults_root", lambda: source)
     written, kept = init.write_project(tmp_path / "study")
-    assert sorted(written) == [".gitignore", "agents/decision.md", MARKER]
+    assert sorted(written) == [".gitignore", "agents/decision.md", "models.toml", MARKER]
     assert kept == []
 
 

@@ -53,7 +53,8 @@ def test_rules_are_local() -> None:
 
 def test_reading_recordings_imports_no_client() -> None:
     code = (
-        "import sys, tradinggroup.models.gateway, tradinggroup.models.registry as r, tradinggroup.settings as s, tradinggroup.models.registry_file as f;"
+        "import sys, tradinggroup.models.gateway, tradinggroup.models.registry as r, tradinggroup.settings as s;"
+        "import tradinggroup.models.registry_file as f;"
         "from tradinggroup.project import Project, defaults_root;"
         "r.make_model('openai:x', s.ModelSettings(), f.load_registry(Project(defaults_root())));"
         "sys.exit(' '.join({'openai', 'httpx2', 'langgraph', 'chromadb', 'pandas'} & set(sys.modules)) or 0)"

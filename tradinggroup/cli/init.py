@@ -29,6 +29,13 @@ CONTENT = (
 """What a project folder starts with, out of the packaged defaults. Explicit: a checkout's own bundles and runs stay where they are."""
 WRITTEN: dict[str, str] = {
     MARKER: "# Marks this folder as a tradinggroup project.\n",
+    "models.toml": (
+        "# What this project knows of model servers and models, over what the package knows: tradinggroup models list.\n"
+        "#\n"
+        '# [models."ollama:llama3.1:8b"]\n'
+        "# context_tokens = 32000\n"
+        '# training_cutoff = { date = 2023-12-31, source = "its model card" }\n'
+    ),
     ".gitignore": (
         "/data/*\n!/data/README.md\n!/data/demo/\n/backtests/runs/\n/backtests/recordings.sqlite*\n/backtests/probes.json\n"
         "/backtests/lessons/\n/backtests/chunks/\n"

@@ -46,7 +46,7 @@ def list_entries(context: typer.Context, *, as_json: JsonOption = False) -> None
     """List the servers and models of the registry.
 
     The project's models.toml over the packaged one: each model's context, training cutoff, and price a million tokens with the
-    day it was read. `-` is unknown. A server also answers for models that are not listed: SERVER:NAME. Asks no server.
+    day it was read. `-` is unknown; `own` are the project's. A server also answers for models that are not listed: SERVER:NAME. Asks no server.
     """
     from tradinggroup.models.registry_file import load_registry
 
@@ -54,12 +54,10 @@ def list_entries(context: typer.Context, *, as_json: JsonOption = False) -> None
     if as_json:
         emit_json({"servers": registry.servers_plain(), "models": registry.models_plain()})
         return
-    servers = [
-        (name, server.address, server.base_url_variable, server.key_variable or "no key") for name, server in registry.servers.items()
-    ]
-    print(table([("server", "address", "moved by", "key"), *servers]))
+    servers = [(name, server.address, server.key_variable or "no key") for name, server in registry.servers.items()]
+    print(table([("server", "address", "key"), *servers]))
     models = [_model_row(registry, name) for name in registry.models]
-    print("\n" + table([("model", "context", "cutoff", "USD in", "out", "read on", "from"), *models]))
+    print("\n" + table([("model", "context", "cutoff", "USD in", "out", "read on", "own"), *models]))
 
 
 def _model_row(registry: ModelRegistry, name: str) -> tuple[str, ...]:
@@ -67,7 +65,7 @@ def _model_row(registry: ModelRegistry, name: str) -> tuple[str, ...]:
     price, cutoff = (entry.price, entry.training_cutoff) if entry is not None else (None, None)
     context = f"{entry.context_tokens:,}" if entry is not None and entry.context_tokens else UNKNOWN
     prices = (f"{price.prompt_usd_per_million:g}", f"{price.completion_usd_per_million:g}", str(price.as_of)) if price else (UNKNOWN,) * 3
-    return name, context, str(cutoff.date) if cutoff else UNKNOWN, *prices, "project" if name in registry.own else "package"
+    return name, context, str(cutoff.date) if cutoff else UNKNOWN, *prices, "yes" if name in registry.own else "no"
 
 
 add(group, "list", list_entries, example="tradinggroup models list")

@@ -69,10 +69,12 @@ class ModelRegistry:
         ]
 
     def to_toml(self, models: Iterable[str]) -> str:
-        """The entries behind these models as a `models.toml` of their own, for a run to keep."""
+        """The entries behind these models as a `models.toml` of their own, for a run to keep; empty where no server is asked."""
         import tomli_w
 
-        names = sorted(models)
+        names = sorted(name for name in models if self.server_of(name) is not None)
+        if not names:
+            return ""
         servers = {server.name: server for server in map(self.server_of, names) if server is not None}
         entries = {name: entry for name in names if (entry := self.entry_of(name)) is not None}
         return tomli_w.dumps(
@@ -154,7 +156,9 @@ def _entry(kind: type[_Entry], table: str, name: str, values: Mapping[str, Any],
         if first["type"] == "missing":
             _refuse(shown, f"{table}.{name} lacks {key}", remedy=f"Add a line {first['loc'][-1]} = ….")
         message = re.sub(r"^(Input|String|Value) should ", "must ", first["msg"])
-        _refuse(shown, f"{table}.{name}: {key}={first['input']!r} {message}", remedy="See docs/models.md for what may stand there.")
+        # An address may hold a key, so it is not repeated.
+        given = key if key == "base_url" else f"{key}={first['input']!r}"
+        _refuse(shown, f"{table}.{name}: {given} {message}", remedy="See docs/models.md for what may stand there.")
 
 
 def _known_keys(kind: type[ServerEntry] | type[ModelEntry], place: tuple[int | str, ...]) -> list[str]:
