@@ -32,12 +32,14 @@ def anchor_exits(
     """`(exits in force at this close, what to remember for the next)`.
 
     * `daily` (paper): today's own.
-    * `entry`: those of the close at which the first purchase was decided, as long as any share is held. Adding to the position or
-      selling a part of it changes nothing; the fractions count from the average cost as it is now.
+    * `entry`: those of the close before the first purchase filled, at which it was decided unless it had to wait, as long as any
+      share is held. Adding to the position or selling a part of it changes nothing; the fractions count from the average cost as
+      it is now.
     * `tighten_only`: the target is today's. The stop is today's or the highest stop price so far, whichever is higher, from the
       entry decision on. It is remembered as a price, so that adding at another price can't move it down; a split rescales it, a
       dividend does not touch it, nor the average cost. Where adding far lower has brought the average cost below the stop
-      price, `stop_loss_fraction` is positive: any close under that price still sells.
+      price, `stop_loss_fraction` is positive: any close under that price still sells. (Exits inside the bar count from the average
+      cost after the fill of its open, so in the very bar of an addition the stop may stand lower; at its close it is back.)
 
     When flat, the exits are today's own: a purchase decided now starts with them.
 

@@ -83,8 +83,8 @@ class Limits(_Table):
 class Stops(_Table):
     """How forced exits work."""
 
-    mode: Literal["close"] = "close"
-    """When stops are checked: against each session's close."""
+    mode: Literal["close", "intraday"] = "close"
+    """When stops are checked, unless the experiment's `stops` says otherwise: against each close, or as orders inside the bar."""
     forced_exit_full: bool = False
     """true: a forced exit sells everything; false: it follows the style's sell fraction."""
     sigma_floor_fraction: Fraction = 0.005
