@@ -68,7 +68,7 @@ def test_every_code_column_and_setting_is_on_its_page(generator: ModuleType) -> 
     assert all(settings.count(f"| `{key}` |") == 1 for key in keys)
     assert "| `agents.news_sentiment.k` | `10` | items kept a session (ours) |" in settings
     assert "| `bundle` | none: must be given |" in settings
-    assert "rules, or openai:\\<name>" in settings  # or a browser takes it for a tag
+    assert "models.toml: openai:\\<name>" in settings  # or a browser takes it for a tag
 
 
 def test_no_description_and_no_meaning_is_missing_or_left_over(generator: ModuleType) -> None:
