@@ -175,24 +175,61 @@ def test_an_order_for_the_close_of_a_bar_whose_exit_sold_everything_is_gone() ->
     ]
 
 
-def test_the_volume_of_a_bar_caps_an_exit_and_the_rest_is_guarded_anew() -> None:
-    bars = [(*FLAT, 5000.0), (*FLAT, 5000.0), (98.0, 99.0, 90.0, 95.0, 300.0), (95.0, 96.0, 92.0, 94.0, 5000.0)]
-    result = play(market(bars), Guarded({0: 50}, RULES), commission=FREE, execution=Execution(volume_cap_fraction=0.1))
-    assert [(fill["shares"], fill["price_usd"]) for fill in result.fills] == [
-        (50, 100.0),
-        (-30, pytest.approx(93.0)),
-        (-20, pytest.approx(93.0)),
+def test_what_a_bar_cannot_take_of_an_exit_is_sold_at_the_opens_that_follow() -> None:
+    bars = [
+        (*FLAT, 5000.0),
+        (*FLAT, 5000.0),
+        (98.0, 99.0, 90.0, 95.0, 200.0),
+        (95.0, 96.0, 80.0, 94.0, 200.0),
+        (96.0, 96.0, 96.0, 96.0, 200.0),
     ]
-    assert [(row["status"], row["fill_reason_code"]) for row in result.orders[1:]] == [("partial", "VOLUME_CAP"), ("filled", None)]
+    result = play(market(bars), Guarded({0: 50}, RULES), commission=FREE, execution=Execution(volume_cap_fraction=0.1))
+    assert [(fill["session"], fill["shares"], fill["price_usd"]) for fill in result.fills] == [
+        (day(1), 50, 100.0),
+        (day(2), -20, pytest.approx(93.0)),
+        (day(3), -20, 95.0),  # not set off anew, though the bar falls below the stop
+        (day(4), -10, 96.0),
+    ]
+    row = result.orders[1]
+    assert (row["order_id"], row["shares_filled"], row["status"], row["fill_session"]) == ("X-2024-01-03-stop", -50, "filled", day(4))
+    assert row["fill_reason_code"] == "VOLUME_CAP"
+
+
+@pytest.mark.parametrize("fill", ["next_close", "same_close"])
+def test_at_closes_the_rest_of_an_exit_waits_for_the_next_one(fill: str) -> None:
+    bars = [(*FLAT, 5000.0), (*FLAT, 5000.0), (98.0, 99.0, 90.0, 95.0, 300.0), (95.0, 96.0, 80.0, 94.0, 300.0)]
+    execution = Execution(fill=fill, volume_cap_fraction=0.1)
+    result = play(market(bars), Guarded({0: 50}, RULES), commission=FREE, execution=execution)
+    assert [(made["session"], made["shares"], made["price_usd"]) for made in result.fills[1:]] == [
+        (day(2), -30, pytest.approx(93.0)),
+        (day(3), -20, 94.0),
+    ]
+
+
+def test_a_new_decision_takes_the_place_of_the_rest_of_an_exit() -> None:
+    bars = [(*FLAT, 5000.0), (*FLAT, 5000.0), (98.0, 99.0, 90.0, 95.0, 300.0), (97.0, 97.0, 97.0, 97.0, 5000.0)]
+    result = play(market(bars), Guarded({0: 50, 2: 5}, RULES), commission=FREE, execution=Execution(volume_cap_fraction=0.1))
+    assert [fill["shares"] for fill in result.fills] == [50, -30, 5]
+    assert (result.orders[1]["status"], result.orders[1]["fill_reason_code"]) == ("partial", "PARTIAL_FILL")
+
+
+def test_a_stop_without_any_volume_waits_whole() -> None:
+    bars = [(*FLAT, 5000.0), (*FLAT, 5000.0), (98.0, 99.0, 90.0, 95.0, 0.0), (97.0, 97.0, 97.0, 97.0, 5000.0)]
+    result = play(market(bars), Guarded({0: 50}, RULES), commission=FREE, execution=Execution(volume_cap_fraction=0.1))
+    assert [(fill["session"], fill["shares"], fill["price_usd"]) for fill in result.fills[1:]] == [(day(3), -50, 97.0)]
 
 
 def test_an_exit_ends_the_rest_of_the_purchase_that_it_sells_out_of() -> None:
     bars = [(*FLAT, 300.0), (*FLAT, 300.0), (98.0, 99.0, 90.0, 95.0, 1000.0), (95.0, 95.0, 95.0, 95.0, 1000.0)]
     result = play(market(bars), Guarded({0: 300}, RULES), cash_usd=50_000.0, commission=FREE, execution=Execution(volume_cap_fraction=0.1))
     stop_usd = (30 * 100 + 100 * 98) / 130 * 0.93
-    assert [(fill["shares"], fill["price_usd"]) for fill in result.fills[:3]] == [(30, 100.0), (100, 98.0), (-100, pytest.approx(stop_usd))]
-    assert [(row["order_id"], row["status"], row["fill_reason_code"]) for row in result.orders] == [
-        ("X-2024-01-03-stop", "partial", "VOLUME_CAP"),
-        ("X-2024-01-01", "partial", "PARTIAL_FILL"),
+    assert [(fill["shares"], fill["price_usd"]) for fill in result.fills] == [
+        (30, 100.0),
+        (100, 98.0),
+        (-100, pytest.approx(stop_usd)),
+        (-30, 95.0),
     ]
-    assert result.equity[-1]["shares"] == 30
+    assert [(row["order_id"], row["status"], row["fill_reason_code"]) for row in result.orders] == [
+        ("X-2024-01-01", "partial", "PARTIAL_FILL"),
+        ("X-2024-01-03-stop", "filled", "VOLUME_CAP"),
+    ]

@@ -9,9 +9,9 @@ s; the waiting order is fitted to the cash and the shares there are. Then, by th
 
 With exits inside the bar, stop and target of the last decision are tried on what is held after the open's fill, so also in the
 bar of an entry at the open; a position bought at a close is guarded from the next bar on. In every mode the equity row of a session
-is that of its close, after all fills of the session. An order that a bar's volume cannot take waits on with the rest; a new
-order of the trader, or an exit out of what a purchase has bought so far, ends it. Nothing is sold at the end, unless the symbol was
-delisted before.
+is that of its close, after all fills of the session. An order that a bar's volume cannot take waits on with the rest, an exit too
+unless another order waits already; a new order of the trader, or an exit out of what a purchase has bought so far, ends it. Nothing is
+sold at the end, unless the symbol was delisted before.
 """
 
 from __future__ import annotations
@@ -146,15 +146,15 @@ class _AccountRun:
     def at_close(self, broker: AccountBroker) -> int:
         """Fill what fills at this close, value the account, ask the trader; the signed shares of an order for the next open."""
         close_usd = self._mark_usd = self._closes[self._bar]
-        if self._waiting is not None and not self._fills_at_open:
+        if self._waiting is not None and not self._fills_at_open and self._waiting.session < self._session:
             self._fill_now(broker, self._waiting, quoted_usd=close_usd)
         account = self._value(broker)
         if not self._fills_at_once:
             self._send_equity(account)
-        self._ask(account)
+        order = self._ask(account)
         if self._fills_at_once:
-            if self._waiting is not None and self._waiting.session == self._session:
-                self._fill_now(broker, self._waiting, quoted_usd=close_usd)
+            if order is not None:
+                self._fill_now(broker, order, quoted_usd=close_usd)
             self._send_equity(self._value(broker))
         if self._position < len(self._market.sessions) - 1:
             self._sink.session_done(self._market.symbol, self._waiting.session if self._waiting is not None else self._session)
@@ -171,16 +171,17 @@ class _AccountRun:
         self._sink.session_done(symbol, self._session)
         self._sink.symbol_done(symbol)
 
-    def _ask(self, account: Account) -> None:
-        """Ask the trader; a new order takes the place of one that still waits."""
+    def _ask(self, account: Account) -> Order | None:
+        """Ask the trader; a new order, which is returned, takes the place of one that still waits."""
         intent = self._trader.on_close(self._session, account)
         if self._guard is not None:
             self._exits = self._guard.exits
         if intent is None or intent.shares == 0:
-            return
+            return None
         if self._waiting is not None:
             self._end(self._waiting, self._waiting.short_row(self._market.symbol))
         self._waiting = self._order_of(intent)
+        return self._waiting
 
     def _order_of(self, intent: OrderIntent) -> Order:
         return Order(intent, self._session, order_id(self._market.symbol, self._session), intent.shares)
@@ -246,7 +247,10 @@ class _AccountRun:
     # -- orders and fills ------------------------------------------------------------------------------------------
 
     def _exit_inside(self, broker: AccountBroker, rules: ExitRules) -> None:
-        """Sell where the bar has reached the stop or the target; what the bar cannot take is guarded anew in the next one."""
+        """Sell where the bar has reached the stop or the target; an exit that the volume still holds back is not set off anew."""
+        waiting = self._waiting
+        if waiting is not None and waiting.intent.code in EXIT_NAMES:
+            return
         bar, cost_usd = self._bar, broker.average_cost_usd
         high_usd, low_usd = float(self._market.high_usd[bar]), float(self._market.low_usd[bar])
         assert cost_usd is not None
@@ -256,11 +260,17 @@ class _AccountRun:
         count = shares_to_sell(broker.held_shares, rules.sell_fraction)
         order = self._sale(found.code, count, style=rules.style, name=EXIT_NAMES[found.code])
         self._fill_now(broker, order, quoted_usd=found.price_usd)
-        if not order.is_over:
-            self._end(order, order.short_row(self._market.symbol, ReasonCode.VOLUME_CAP))
-        waiting = self._waiting
         if waiting is not None and waiting.has_part and waiting.shares > 0:
             self._end(waiting, waiting.short_row(self._market.symbol))
+        if not order.is_over:
+            self._keep_or_end(order)
+
+    def _keep_or_end(self, order: Order) -> None:
+        """What is left of an exit waits like any order, unless another one waits already."""
+        if self._waiting is None:
+            self._waiting = order
+        else:
+            self._end(order, order.short_row(self._market.symbol, ReasonCode.VOLUME_CAP))
 
     def _sale(self, code: ReasonCode, count: int, *, style: str | None, name: str) -> Order:
         return sale_of_position(code, count, symbol=self._market.symbol, session=self._session, style=style, name=name)

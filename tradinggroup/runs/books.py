@@ -83,7 +83,7 @@ class Books:
             self._fill(self._waiting, bar.open_usd)
         if self._guard is not None and self._shares:
             self._exit_inside(bar, self._guard)
-        if self._waiting is not None and self._rules.fill != "next_open":
+        if self._waiting is not None and self._rules.fill != "next_open" and str(self._waiting["session"]) < self._session:
             self._fill(self._waiting, bar.close_usd)
         self._mark_usd = bar.close_usd
         self._guard = self._exits.get(self._session, self._guard)
@@ -95,17 +95,20 @@ class Books:
                 self._fill(self._waiting, bar.close_usd)
 
     def _exit_inside(self, bar: Bar, guard: Exits) -> None:
-        found = guard.inside(bar, self._cost_usd)
+        waiting = self._waiting
+        is_selling = waiting is not None and waiting["reason_code"] in ("STOP_LOSS", "TAKE_PROFIT")
+        found = None if is_selling else guard.inside(bar, self._cost_usd)
         if found is None:
             return
         count = min(self._shares, max(1, math.floor(self._shares * guard.sell_fraction)))
         order = self._forced("stop" if found[0] == "STOP_LOSS" else "target", found[0], count)
         self._fill(order, found[1])
-        if not order["status"]:
-            self._end(order)
-        waiting = self._waiting
         if waiting is not None and waiting["shares_filled"] and waiting["left"] > 0:
             self._end(waiting)
+        if not order["status"] and self._waiting is None:
+            self._waiting = order
+        elif not order["status"]:
+            self._end(order)
 
     def _delist(self) -> None:
         if self._waiting is not None:
