@@ -107,6 +107,17 @@ def test_closes_at_the_edges(bundle: Bundle) -> None:
     assert (empty.sessions, len(empty.closes_usd)) == ((), 0)
 
 
+def test_mean_volume_is_on_the_newest_share_scale(bundle: Bundle) -> None:
+    """A 2:1 split doubles the volumes before it; a dividend changes none. Fewer bars than asked for are averaged as they are."""
+    stored = bundle.frames().prices.query("symbol == 'AAA'").set_index("session")["volume_shares"]
+    sessions = [date(2024, 2, day) for day in (13, 14, 15, 16, 20)]
+    assert _at(bundle, date(2024, 2, 14)).mean_volume_shares("AAA", 2) == pytest.approx(stored[sessions[:2]].mean())
+    factors = np.array([2, 2, 1, 1, 1])
+    assert _at(bundle, sessions[-1]).mean_volume_shares("AAA", 5) == pytest.approx((stored[sessions].to_numpy() * factors).mean())
+    assert _at(bundle, date(2024, 1, 3)).mean_volume_shares("AAA", 20) == pytest.approx(stored.iloc[:2].mean())
+    assert bundle.view(datetime(2023, 12, 28, tzinfo=UTC)).mean_volume_shares("AAA", 20) is None
+
+
 def test_a_caller_cannot_change_the_bundle_through_a_view(bundle: Bundle) -> None:
     closes = _at(bundle, date(2024, 2, 14)).closes("AAA", 5).closes_usd
     with pytest.raises(ValueError, match="read-only"):
@@ -137,6 +148,7 @@ def _all_of(view: View, first: date) -> list[object]:
         view.bars("AAA", first, view.session),
         history.sessions,
         history.closes_usd.tobytes(),
+        view.mean_volume_shares("AAA", 20),
         view.actions("AAA", first, view.session),
         view.news("AAA", view.as_of - timedelta(days=30)),
         view.filings("AAA", "10-K"),
