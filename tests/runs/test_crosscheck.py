@@ -4,44 +4,18 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 
 import pytest
 
-from tests.factories import make_bundle
-from tests.runs.factory import make_project
 from tradinggroup.cli.verify import text_verify
 from tradinggroup.data.bundle import Bundle
-from tradinggroup.experiment import load_experiment
 from tradinggroup.project import Project
 from tradinggroup.runs import verify
 from tradinggroup.runs.crosscheck import Crosscheck, Difference, crosscheck_run
-from tradinggroup.runs.execute import RunOptions, run_experiment
 from tradinggroup.runs.folder import RunFolder
 
-EXPERIMENT = """name = "study"
-bundle = "tiny"
-symbols = ["AAA", "BBB"]
-start = 2024-02-20
-end = 2024-04-12
-baselines = ["buy_and_hold"]
-cash_rate_per_year = 0.04
-[costs]
-half_spread_bps = 2.0
-"""
-SPLIT, DIVIDEND = date(2024, 3, 11), date(2024, 3, 20)
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    """A run with interest, slippage, a split and a dividend."""
-    project = make_project(tmp_path_factory.mktemp("books") / "project")
-    project.experiments_folder.mkdir(parents=True)
-    (project.experiments_folder / "study.toml").write_text(EXPERIMENT, encoding="utf-8")
-    actions = [("AAA", "split", SPLIT, 3.0), ("AAA", "dividend", DIVIDEND, 0.8), ("BBB", "dividend", DIVIDEND, 0.5)]
-    make_bundle(project.root, symbols=("AAA", "BBB"), actions=actions)
-    return run_experiment(project, load_experiment(project, "study"), RunOptions())
+SPLIT, DIVIDEND = "2024-03-11", "2024-03-20"
 
 
 def bundle_of(run: RunFolder) -> Bundle:
@@ -69,13 +43,13 @@ def edit(run: RunFolder, file: str, column: str, change: Callable[[float], float
     (run.path / file).write_text("\n".join([*lines, ""]), encoding="utf-8")
 
 
-def test_an_honest_run_agrees_row_by_row(finished: RunFolder) -> None:
-    found = checked(finished)
+def test_an_honest_run_agrees_row_by_row(costly_run: RunFolder) -> None:
+    found = checked(costly_run)
     assert found.agrees
-    assert found.rows == len(finished.orders()) + len(finished.fills()) + len(finished.equity())
-    assert {row["symbol"] for row in finished.fills()} == {"AAA", "BBB"}
-    held = {(row["symbol"], row["session"]): row["shares"] for row in finished.equity()}
-    assert held["AAA", SPLIT.isoformat()] or held["BBB", DIVIDEND.isoformat()], "the actions must touch a position"
+    assert found.rows == len(costly_run.orders()) + len(costly_run.fills()) + len(costly_run.equity())
+    assert {row["symbol"] for row in costly_run.fills()} == {"AAA", "BBB"}
+    held = {(row["symbol"], row["session"]): row["shares"] for row in costly_run.equity()}
+    assert held["AAA", SPLIT] or held["BBB", DIVIDEND], "the actions must touch a position"
 
 
 @pytest.mark.parametrize(
@@ -93,9 +67,9 @@ def test_an_honest_run_agrees_row_by_row(finished: RunFolder) -> None:
     ],
 )
 def test_a_changed_cell_is_found_where_it_is(
-    finished: RunFolder, tmp_path: Path, file: str, column: str, change: Callable[[float], float]
+    costly_run: RunFolder, tmp_path: Path, file: str, column: str, change: Callable[[float], float]
 ) -> None:
-    run = copied(finished, tmp_path)
+    run = copied(costly_run, tmp_path)
     edit(run, file, column, change, row=1)
     (found,) = checked(run).differences
     assert (found.file, found.column) == (file, column)
@@ -103,33 +77,33 @@ def test_a_changed_cell_is_found_where_it_is(
     assert str(found) == f"{file} {found.session} {found.symbol} {column}: run {found.run}, ledger {found.ledger}"
 
 
-def test_a_row_too_few_is_found(finished: RunFolder, tmp_path: Path) -> None:
-    run = copied(finished, tmp_path)
+def test_a_row_too_few_is_found(costly_run: RunFolder, tmp_path: Path) -> None:
+    run = copied(costly_run, tmp_path)
     lines = (run.path / "fills.csv").read_text(encoding="utf-8").splitlines()
     (run.path / "fills.csv").write_text("\n".join([*lines[:-1], ""]), encoding="utf-8")
     (found,) = checked(run).differences
     assert (found.file, found.column, found.run, found.ledger) == ("fills.csv", "row", "none", "there")
 
 
-def test_an_order_that_was_not_decided_is_found(finished: RunFolder, tmp_path: Path) -> None:
+def test_an_order_that_was_not_decided_is_found(costly_run: RunFolder, tmp_path: Path) -> None:
     """The books start from the orders, so another size of one changes everything after it."""
-    run = copied(finished, tmp_path)
+    run = copied(costly_run, tmp_path)
     edit(run, "orders.csv", "shares_ordered", lambda shares: shares - 5, row=0)
     assert {found.file for found in checked(run).differences} == {"orders.csv", "fills.csv", "equity.csv"}
 
 
-def test_verify_says_how_many_rows_agree(finished: RunFolder, tmp_path: Path) -> None:
-    run = copied(finished, tmp_path)
+def test_verify_says_how_many_rows_agree(costly_run: RunFolder, tmp_path: Path) -> None:
+    run = copied(costly_run, tmp_path)
     result = verify.verify_run(Project.around_run(run.path), run)
     assert (result.equal, result.ledger_rows) == (True, checked(run).rows)
     assert f"ledger   {result.ledger_rows} rows of orders, fills and equity agree to 1e-9" in text_verify(result)
     assert run.checks()[-1]["ledger_rows"] == result.ledger_rows
 
 
-def test_verify_fails_where_the_books_differ(finished: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_verify_fails_where_the_books_differ(costly_run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     difference = Difference("fills.csv", "2024-03-01", "AAA", "price_usd", 100.01, 100.0)
     monkeypatch.setattr(verify, "crosscheck_run", lambda run, bundle: Crosscheck(9, (difference,)))
-    run = copied(finished, tmp_path)
+    run = copied(costly_run, tmp_path)
     result = verify.verify_run(Project.around_run(run.path), run)
     assert (result.equal, result.file, result.field) == (False, "fills.csv", "price_usd")
     assert text_verify(result).splitlines()[-1] == f"ledger   {difference}"

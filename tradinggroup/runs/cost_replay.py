@@ -1,0 +1,180 @@
+"""A run's own orders at other costs: what trading cost it, with every decision held fixed.
+
+The share counts that were decided are ordered again at the same closes, through the same account rules, at no costs, at the run's, and
+at twice the run's. The agents are not asked: at other costs they would have seen another account and might have decided otherwise.
+A purchase that no longer fits the cash is cut, and counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from tradinggroup.backtest.cost_waterfall import CostWaterfall, waterfalls
+from tradinggroup.backtest.engine import run_account
+from tradinggroup.backtest.execution import Execution
+from tradinggroup.backtest.market import SymbolMarket, market_of
+from tradinggroup.backtest.memory_sink import MemorySink
+from tradinggroup.backtest.metrics import Metrics, metrics_by_symbol
+from tradinggroup.backtest.orders import order_id
+from tradinggroup.backtest.sink import RowKind
+from tradinggroup.backtest.trader import ExitRules, OrderIntent
+from tradinggroup.desk.state import TradingRules
+from tradinggroup.errors import DataError, ErrorCode
+from tradinggroup.project import Project
+from tradinggroup.risk.account import Account
+from tradinggroup.risk.costs import Commission, Slippage
+from tradinggroup.risk.thresholds import Thresholds
+from tradinggroup.risk.verdicts import ReasonCode
+from tradinggroup.runs.folder import Line, RunFolder
+from tradinggroup.runs.inputs import RunInputs, inputs_of_run
+from tradinggroup.settings import CostSettings
+
+FACTORS = (0, 1, 2)
+ENDED = ("success", "invalid")
+AMOUNTS = ("per_share_usd", "minimum_usd", "maximum_fraction", "commission_bps", "slippage_bps", "half_spread_bps")
+"""The settings of `[costs]` that are amounts, and so can be twice as large."""
+
+
+@dataclass(frozen=True, slots=True)
+class CostScenario:
+    """The run at `factor` times its costs, by symbol and ALL. The model's bill is the run's own at every factor."""
+
+    factor: int
+    metrics: Mapping[str, Metrics]
+    costs: Mapping[str, CostWaterfall]
+    orders: int
+    """Orders decided; exits inside a bar are not among them."""
+    orders_filled_less: int
+    """Those that bought or sold fewer shares than in the run."""
+    orders_filled_more: int
+
+    def to_plain(self) -> dict[str, Any]:
+        """As plain values, for JSON."""
+        return {
+            "factor": self.factor,
+            "orders": self.orders,
+            "orders_filled_less": self.orders_filled_less,
+            "orders_filled_more": self.orders_filled_more,
+            "metrics": {symbol: each.to_plain() for symbol, each in self.metrics.items()},
+            "costs": {symbol: each.to_plain() for symbol, each in self.costs.items()},
+        }
+
+
+def replay_at_costs(project: Project, run: RunFolder, factors: Sequence[int] = FACTORS) -> list[CostScenario]:
+    """The scenarios of a run that has ended, in the order of `factors`; none for a run without agents.
+
+    Raises DataError: RUN_INVALID where the run did not end, or where its orders do not give its fills at its own costs; else where
+    its bundle is missing or another one.
+    """
+    if run.status not in ENDED:
+        raise DataError(
+            ErrorCode.RUN_INVALID,
+            f"run {run.run_id} did not end (status {run.status})",
+            remedy=f"Go on with: tradinggroup backtest --resume {run.run_id}.",
+        )
+    inputs = inputs_of_run(project, run)
+    if not inputs.experiment.agents_enabled:
+        return []
+    start, end = date.fromisoformat(run.header["start"]), date.fromisoformat(run.header["end"])
+    markets = {symbol: market_of(inputs.bundle, symbol, start, end) for symbol in sorted(run.symbols)}
+    return [_scenario(factor, run, inputs, markets) for factor in factors]
+
+
+def _scenario(factor: int, run: RunFolder, inputs: RunInputs, markets: Mapping[str, SymbolMarket]) -> CostScenario:
+    sinks = {symbol: _played(factor, run, inputs, market) for symbol, market in markets.items()}
+    filled = {row["order_id"]: abs(row["shares_filled"]) for sink in sinks.values() for row in sink.rows[RowKind.ORDER]}
+    if factor == 1:
+        _refuse_another_run(run, sinks)
+    orders = [row for row in run.orders() if row["order_id"] == order_id(row["symbol"], date.fromisoformat(row["session"]))]
+    equity, fills = ({symbol: sink.rows[kind] for symbol, sink in sinks.items()} for kind in (RowKind.EQUITY, RowKind.FILL))
+    experiment = inputs.experiment
+    return CostScenario(
+        factor=factor,
+        metrics=metrics_by_symbol(equity, fills, cash_rate_per_year=experiment.cash_rate_per_year),
+        costs=waterfalls(equity, fills, cash_usd=experiment.cash_usd, model_bill_usd=run.header.get("cost_usd")),
+        orders=len(orders),
+        orders_filled_less=sum(filled[row["order_id"]] < abs(row["shares_filled"]) for row in orders),
+        orders_filled_more=sum(filled[row["order_id"]] > abs(row["shares_filled"]) for row in orders),
+    )
+
+
+def _played(factor: int, run: RunFolder, inputs: RunInputs, market: SymbolMarket) -> MemorySink:
+    sink, experiment, trader = MemorySink(), inputs.experiment, _OwnOrders.of(run, inputs, market.symbol)
+    costs = scaled(experiment.costs, factor)
+    run_account(
+        market,
+        trader,
+        cash_usd=experiment.cash_usd,
+        commission=Commission.of(costs),
+        sink=sink,
+        cash_rate_per_year=experiment.cash_rate_per_year,
+        slippage=Slippage.of(costs),
+        execution=Execution.of(experiment),
+        guard=trader,
+    )
+    return sink
+
+
+def scaled(costs: CostSettings, factor: int) -> CostSettings:
+    """Every amount of the costs times `factor`; what kind they are stays."""
+    return costs.model_copy(update={name: getattr(costs, name) * factor for name in AMOUNTS})
+
+
+def _refuse_another_run(run: RunFolder, sinks: Mapping[str, MemorySink]) -> None:
+    """At its own costs the run must come out, or the other scenarios say nothing about it."""
+    again = [(row["order_id"], row["shares"], row["price_usd"]) for sink in sinks.values() for row in sink.rows[RowKind.FILL]]
+    if sorted(again) != sorted((row["order_id"], row["shares"], row["price_usd"]) for row in run.fills()):
+        raise DataError(
+            ErrorCode.RUN_INVALID,
+            f"the orders of run {run.run_id} do not give its fills",
+            remedy=f"See where it differs: tradinggroup verify {run.run_id}.",
+        )
+
+
+class _OwnOrders:
+    """The run's orders and exits of one symbol, whatever the account looks like."""
+
+    def __init__(self, intents: Mapping[date, OrderIntent], exits: Mapping[date, ExitRules | None]) -> None:
+        self._intents = intents
+        self._exits = exits
+        self.exits: ExitRules | None = None
+
+    @classmethod
+    def of(cls, run: RunFolder, inputs: RunInputs, symbol: str) -> _OwnOrders:
+        stages = [(past.until, TradingRules.of(past.inputs.experiment, past.inputs.profile)) for past in inputs.past]
+        last = TradingRules.of(inputs.experiment, inputs.profile)
+
+        def rules(session: date) -> TradingRules:
+            return next((stage for until, stage in stages if session < until), last)
+
+        orders = {date.fromisoformat(row["session"]): row for row in run.orders() if row["symbol"] == symbol}
+        lines = {date.fromisoformat(line["session"]): line for line in run.decisions() if line["symbol"] == symbol}
+        return cls(
+            {session: _intent(row, rules(session)) for session, row in orders.items() if row["order_id"] == order_id(symbol, session)},
+            {session: rules(session).exits(_thresholds(line)) for session, line in lines.items()},
+        )
+
+    def on_close(self, session: date, account: Account) -> OrderIntent | None:  # noqa: ARG002 (a trader's signature)
+        """What was ordered at this close in the run."""
+        self.exits = self._exits.get(session, self.exits)
+        return self._intents.get(session)
+
+
+def _intent(row: Line, rules: TradingRules) -> OrderIntent:
+    return OrderIntent(
+        shares=row["shares_ordered"],
+        action=row["action"],
+        style=row["style"],
+        code=ReasonCode[row["reason_code"]],
+        forced=row["forced"],
+        wanted_shares=row["shares_wanted"],
+        limits=rules.profile.limits,
+    )
+
+
+def _thresholds(line: Line) -> Thresholds | None:
+    levels = line["risk"]["thresholds"]
+    return None if levels is None else Thresholds(**levels)
