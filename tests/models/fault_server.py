@@ -132,7 +132,12 @@ class _Handler(BaseHTTPRequestHandler):
             super().finish()
 
     def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        try:
+            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        except (ValueError, TypeError):
+            # The client was cancelled and went away in the middle of its request.
+            self.close_connection = True
+            return
         step = self.faults.take(self.path, body, {name.lower(): value for name, value in self.headers.items()})
         try:
             time.sleep(step.sleep_seconds)

@@ -7,19 +7,24 @@ whole `body`; `…_parts` are texts with how often each is repeated), and what m
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.models.fault_server import FaultServer, Step, completion, completion_body, tool_call
 from tests.models.support import request, settings
-from tradinggroup.models.answers import Schemas
+from tradinggroup.models.answers import Decision, Schemas
+from tradinggroup.models.completion import Completion, read_completion
 from tradinggroup.models.loop import LoopThread
 from tradinggroup.models.openai_chat import OpenAIChat
-from tradinggroup.models.port import FailureKind, ModelReply
+from tradinggroup.models.port import Failure, FailureKind, ModelReply
 from tradinggroup.models.rungs import Rung
+from tradinggroup.models.structured import parse_answer
 
 LINES = [json.loads(line) for line in Path(__file__).with_name("bad_answers.jsonl").read_text(encoding="utf-8").splitlines()]
 UNREADABLE = {kind for kind in FailureKind if not kind.is_provider} - {FailureKind.WEB_SEARCH}
@@ -81,3 +86,35 @@ def test_the_file_is_large_and_meets_every_kind_that_an_answer_can_have() -> Non
     kinds = Counter(line.get("kind") for line in LINES)
     assert {str(kind) for kind in UNREADABLE | {FailureKind.HTML, FailureKind.BAD_RESPONSE}} == set(kinds) - {None}
     assert {line["rung"] for line in LINES} == {str(rung) for rung in Rung}
+
+
+FIELDS = st.sampled_from(["action", "confidence", "reasoning", "properties", "type"]) | st.text(max_size=5)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(FIELDS, inner, max_size=4),
+    max_leaves=10,
+)
+PARTS = st.sampled_from(["choices", "message", "content", "tool_calls", "function", "name", "arguments", "error", "usage", "refusal"])
+BODIES = st.recursive(
+    st.none() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(PARTS, inner, max_size=4),
+    max_leaves=10,
+)
+
+
+@given(text=st.text() | JSON.map(json.dumps), before=st.text(max_size=5), rung=st.sampled_from(Rung))
+def test_any_text_is_an_answer_or_a_failure(text: str, before: str, rung: Rung) -> None:
+    assert isinstance(parse_answer(before + text, Decision, rung), Decision | Failure)
+
+
+@given(message=BODIES, tool=st.none() | st.just("Decision"))
+def test_any_body_is_a_completion_or_a_failure(message: Any, tool: str | None) -> None:
+    for body in (message, {"choices": [message]}, {"choices": [{"message": message}]}):
+        assert isinstance(read_completion(json.dumps(body), tool=tool), Completion)
+
+
+@pytest.mark.parametrize("piece", ['{"a":', "{", "[", '"', '{"', "<think>", "```a\n"])
+def test_a_long_text_is_read_in_no_time(piece: str) -> None:
+    started = time.perf_counter()
+    assert isinstance(parse_answer(piece * (99_000 // len(piece)), Decision, Rung.TEXT), Failure)
+    assert time.perf_counter() - started < 2.0
