@@ -200,9 +200,20 @@ def test_the_sum_of_probabilities_is_the_schemas_not_ours(server: FaultServer, l
     assert "sum to 1.400" in reply.failure.detail
 
 
-def test_reasoning_apart_from_the_answer_is_kept(server: FaultServer, loop: LoopThread) -> None:
-    server.script = [completion(GOOD, reasoning_content="first I look")]
-    assert ask(loop).reasoning == "first I look"
+@pytest.mark.parametrize(
+    "step",
+    [
+        completion(GOOD, reasoning_content="first I look"),
+        completion(GOOD, reasoning="first I look"),
+        completion(f"<think>\nfirst I look\n</think>\n{GOOD}"),
+        completion(f"first I look</think>{GOOD}"),
+    ],
+    ids=["reasoning_content", "reasoning", "a block", "a block without its start"],
+)
+def test_what_the_model_thought_is_kept(server: FaultServer, loop: LoopThread, step: Step) -> None:
+    server.script = [step]
+    reply = ask(loop)
+    assert (reply.reasoning, reply.answer) == ("first I look", GOOD_DECISION)
 
 
 @pytest.mark.parametrize(("status", "word"), [(401, "refused the key"), (403, "refused the key"), (404, "no model m")])
