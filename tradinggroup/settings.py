@@ -235,6 +235,12 @@ class ModelSettings(Section):
     maximum_retries: Annotated[int, Field(ge=0)] = Field(3, description="retries of one request after a server fault (ours)")
     retry_wait_seconds: NonNegative = Field(0.5, description="wait before the first retry; doubled for each further one (ours)")
     maximum_concurrent: PositiveInt = Field(64, description="requests in flight at once (ours)")
+    requests_per_minute: Annotated[int, Field(ge=0)] = Field(
+        0, description="requests to one endpoint within any minute, retries included; 0: what models.toml says, else no limit (ours)"
+    )
+    tokens_per_minute: Annotated[int, Field(ge=0)] = Field(
+        0, description="tokens of prompts and answers at one endpoint within any minute; 0: what models.toml says, else no limit (ours)"
+    )
     sample_index: Annotated[int, Field(ge=0)] = Field(
         0, description="which sample of every answer a run uses: another index asks a server anew, with that seed (ours)"
     )

@@ -26,11 +26,11 @@ _CONNECT_SECONDS = 10.0
 class Connections:
     """Clients of `endpoint`, opened when they are needed. For use from one event loop."""
 
-    def __init__(self, endpoint: Endpoint, settings: ModelSettings) -> None:
-        """Nothing is opened yet."""
+    def __init__(self, endpoint: Endpoint, settings: ModelSettings, *, maximum: int | None = None) -> None:
+        """Nothing is opened yet. `maximum` is the most that the server takes at once, where that is known."""
         self._endpoint = endpoint
         self._settings = settings
-        self._room = asyncio.Semaphore(settings.maximum_concurrent)
+        self._room = asyncio.Semaphore(min(settings.maximum_concurrent, maximum or settings.maximum_concurrent))
         self._certificates: ssl.SSLContext | None = None
         self._clients: list[openai.AsyncOpenAI] = []
         self._busy: list[int] = []

@@ -1,7 +1,6 @@
 """Whether a prompt fits into its model's context: counted before the call, and understood where the server says so.
 
-No tokenizer is at hand for every model, so the count errs on the high side: one token for every 3 bytes of UTF-8, and 8 for each
-message. English prose takes a token for about 4 characters; numbers and tickers take more, and prompts here are full of them.
+No tokenizer is at hand for every model, so the count errs on the high side.
 """
 
 from __future__ import annotations
@@ -11,20 +10,14 @@ import re
 from tradinggroup.errors import ErrorCode, UsageError
 from tradinggroup.models.port import FailureKind, Message, ModelReply, ModelRequest
 from tradinggroup.models.registry_entries import ModelEntry
+from tradinggroup.models.text_length import TOKENS_PER_MESSAGE, estimated_tokens
 from tradinggroup.models.turn import DEFAULT_MAX_TOKENS
 
-BYTES_PER_TOKEN = 3
-TOKENS_PER_MESSAGE = 8
 _TOO_LONG = re.compile(
     r"exceed_context_size|context_length_exceeded|(context|prompt|input)\W+(length|size|window)\W.{0,80}?(exceed|long|large|maximum)"
     r"|(exceed|longer|larger|maximum).{0,80}?context\W+(length|size|window)|prompt is too long|too many (input |prompt )?tokens",
     re.IGNORECASE | re.DOTALL,
 )
-
-
-def estimated_tokens(text: str) -> int:
-    """Tokens of `text`, rather too many than too few."""
-    return -(-len(text.encode()) // BYTES_PER_TOKEN)
 
 
 def prompt_tokens(messages: tuple[Message, ...]) -> int:

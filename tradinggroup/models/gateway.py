@@ -13,12 +13,13 @@ from dataclasses import replace as with_changes
 from typing import Literal
 
 from tradinggroup.errors import ErrorCode, ProviderError, TradinggroupError, UsageError, did_you_mean
+from tradinggroup.models.budget import Budget
 from tradinggroup.models.lookahead import lookahead_model
 from tradinggroup.models.misses import recording_missing
 from tradinggroup.models.port import ChatModel, FailureKind, ModelReply, ModelRequest, Usage
 from tradinggroup.models.recordings import RecordingStore
 from tradinggroup.models.registry import is_local
-from tradinggroup.models.slots import Slots
+from tradinggroup.models.slots import CALL_RANK, Slots
 from tradinggroup.settings import ModelSettings
 
 CallsMode = Literal["record", "replay", "refresh"]
@@ -64,6 +65,7 @@ class Gateway:
         mode: CallsMode = "record",
         settings: ModelSettings,
         recorded_before: str = "",
+        budget: Budget | None = None,
     ) -> None:
         """A read-only `run_store` is read and never written: then every call must be recorded there (`verify`).
 
@@ -76,6 +78,7 @@ class Gateway:
         self._mode = mode
         self._settings = settings
         self._recorded_before = recorded_before
+        self._budget = budget
         self._slots = Slots(settings.maximum_concurrent)
         self._in_flight: dict[str, asyncio.Task[ModelReply]] = {}
         self._outage: list[str] = []
@@ -104,7 +107,8 @@ class Gateway:
         """The recorded reply, else a live one that is then recorded.
 
         Raises DataError RECORDING_MISSING where only recordings may answer, ProviderError PROVIDER_FAILED after too many
-        server faults in a row, UsageError LOOKAHEAD_MODEL for an answer from the web, and what the model itself raises to end the run.
+        server faults in a row, BudgetError BUDGET_REACHED, UsageError LOOKAHEAD_MODEL for an answer from the web, and what the
+        model itself raises to end the run.
         """
         reply = self._recorded(request)
         if reply is None:
@@ -166,7 +170,7 @@ class Gateway:
             if self._ended_by is not None:
                 raise self._ended_by
             try:
-                reply = await model.answer(request)
+                reply = await self._paid(model, request)
             except TradinggroupError as error:
                 self._ended_by = error
                 raise
@@ -176,6 +180,15 @@ class Gateway:
             self._shared_store.put_call(request)
         self._end_if_outage(request, reply)
         return reply
+
+    async def _paid(self, model: ChatModel, request: ModelRequest) -> ModelReply:
+        """Ask, with the worst that it may cost set aside."""
+        CALL_RANK.set((request.priority, request.session))
+        if self._budget is None:
+            return await model.answer(request)
+        async with self._budget.reserved(request) as replies:
+            replies.append(await model.answer(request))
+        return replies[0]
 
     def _keep_in_run(self, request: ModelRequest, reply: ModelReply) -> None:
         self._live += 1

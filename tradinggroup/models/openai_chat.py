@@ -17,6 +17,7 @@ from tradinggroup.models.context_length import check_fits, end_if_too_long
 from tradinggroup.models.endpoint import OPENAI_SERVER
 from tradinggroup.models.port import Attempt, Failure, FailureKind, ModelReply, ModelRequest, Usage
 from tradinggroup.models.probe import Probe, probe
+from tradinggroup.models.rate_limit import RateLimits
 from tradinggroup.models.registry_entries import ModelEntry, ServerEntry
 from tradinggroup.models.rung_choice import RungChoice
 from tradinggroup.models.rungs import repair_messages
@@ -40,16 +41,17 @@ class OpenAIChat:
         *,
         entry: ModelEntry | None = None,
         rungs: RungChoice | None = None,
+        limits: RateLimits | None = None,
     ) -> None:
         """`name` is what the server knows the model by. Nothing is opened, and no key is needed, before the first call.
 
         `entry` says what is known of the model. `rungs` decides how answers are asked for; without it, the settings do, and what
-        a probe finds is kept here only.
+        a probe finds is kept here only. `limits` are those that the models of a run share.
         """
         self.name = name
         self._entry = entry
         self._rungs = rungs or RungChoice(settings.structured_output)
-        self._server = ModelServer(name, settings, server, entry)
+        self._server = ModelServer(name, settings, server, entry, limits=limits)
         self._gives_logprobs: bool | None = None
         self._asking_first = asyncio.Lock()
 

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from tradinggroup.errors import ErrorCode, ProviderError
 from tradinggroup.models.completion import error_message
 from tradinggroup.models.port import Attempt
+from tradinggroup.models.rate_limit import RateLimits
 from tradinggroup.models.server import Fault, ModelServer
 from tradinggroup.settings import ModelSettings
 
@@ -33,9 +34,9 @@ Rows = npt.NDArray[np.float32]
 class OpenAIEmbeddings:
     """The embedding model `name` at the endpoint of the environment. All calls must come from one event loop."""
 
-    def __init__(self, name: str, settings: ModelSettings) -> None:
+    def __init__(self, name: str, settings: ModelSettings, *, limits: RateLimits | None = None) -> None:
         """`name` is what the server knows the model by. Nothing is opened, and no key is needed, before the first call."""
-        self._server = ModelServer(name, settings)
+        self._server = ModelServer(name, settings, limits=limits)
         self._slots = asyncio.Semaphore(settings.maximum_concurrent)
 
     async def aclose(self) -> None:

@@ -8,6 +8,7 @@ from tradinggroup.errors import ErrorCode, UsageError, did_you_mean
 from tradinggroup.models.endpoint import Endpoint
 from tradinggroup.models.lookahead import refuse_lookahead
 from tradinggroup.models.port import ChatModel
+from tradinggroup.models.rate_limit import RateLimits
 from tradinggroup.models.registry_entries import ModelEntry, ServerEntry
 from tradinggroup.models.registry_file import ModelRegistry
 from tradinggroup.models.rung_choice import RungChoice
@@ -21,8 +22,13 @@ def is_local(name: str) -> bool:
     return name == RULES
 
 
-def make_model(name: str, settings: ModelSettings, registry: ModelRegistry, *, rungs: RungChoice | None = None) -> ChatModel:
-    """The model called `name`, which is asked as `rungs` decides. Needs no key and opens nothing. Raises UsageError MODEL_UNKNOWN."""
+def make_model(
+    name: str, settings: ModelSettings, registry: ModelRegistry, *, rungs: RungChoice | None = None, limits: RateLimits | None = None
+) -> ChatModel:
+    """The model called `name`, which is asked as `rungs` decides, and as often as `limits` allow all models of a run.
+
+    Needs no key and opens nothing. Raises UsageError MODEL_UNKNOWN.
+    """
     if is_local(name):
         from tradinggroup.models.rules import RulesAnalyst
 
@@ -30,7 +36,7 @@ def make_model(name: str, settings: ModelSettings, registry: ModelRegistry, *, r
     from tradinggroup.models.openai_chat import OpenAIChat
 
     server, entry = _entries(name, registry)
-    return OpenAIChat(served_name(name), settings, server, entry=entry, rungs=rungs)
+    return OpenAIChat(served_name(name), settings, server, entry=entry, rungs=rungs, limits=limits)
 
 
 def check_model(name: str, registry: ModelRegistry, *, parameters: Mapping[str, object] | None = None, is_asked: bool = True) -> None:

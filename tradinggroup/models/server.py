@@ -20,6 +20,7 @@ from tradinggroup.models.completion import error_message
 from tradinggroup.models.connections import Connections
 from tradinggroup.models.endpoint import OPENAI_SERVER, Endpoint
 from tradinggroup.models.port import Attempt, Failure, FailureKind
+from tradinggroup.models.rate_limit import RateLimit, RateLimits, request_tokens, used_tokens
 from tradinggroup.models.registry_entries import ModelEntry, ServerEntry
 from tradinggroup.settings import ModelSettings
 
@@ -48,16 +49,27 @@ class Fault:
 class ModelServer:
     """The model `name` at a server. All calls must come from one event loop."""
 
-    def __init__(self, name: str, settings: ModelSettings, server: ServerEntry = OPENAI_SERVER, model: ModelEntry | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        settings: ModelSettings,
+        server: ServerEntry = OPENAI_SERVER,
+        model: ModelEntry | None = None,
+        *,
+        limits: RateLimits | None = None,
+    ) -> None:
         """`name` is what the server knows the model by. Nothing is opened, and no key is needed, before the first call.
 
-        `model` says which parameters are left out, renamed or added on the way.
+        `model` says which parameters are left out, renamed or added on the way, and what the server allows where the settings do not.
+        `limits` are shared by all models of a run; without them, this one has its own.
         """
         self.name = name
         self._entry = server
         self._model = model
         self._settings = settings
         self._endpoint: Endpoint | None = None
+        self._limits = limits or RateLimits()
+        self._rate = RateLimit()
         self._connections: Connections | None = None
         self._was_reached = False
 
@@ -111,6 +123,7 @@ class ModelServer:
         import openai
 
         connections, endpoint = self._connected()
+        sent = await self._rate.turn(request_tokens(body) if self._rate.counts_tokens else 0)
         try:
             async with connections.client() as client, asyncio.timeout(self._settings.timeout_seconds):
                 response = await client.post(path, cast_to=httpx2.Response, body=body)
@@ -125,13 +138,28 @@ class ModelServer:
             detail = endpoint.clean(f"{'cannot connect' if unreachable else 'the connection broke'} ({error.__cause__ or error})")
             return Fault(Failure(FailureKind.CONNECTION, detail), is_unreachable=unreachable)
         self._was_reached = True
+        if self._rate.counts_tokens:
+            sent.tokens = used_tokens(response.text) or sent.tokens
         return endpoint.clean(response.text)
 
     def _connected(self) -> tuple[Connections, Endpoint]:
         if self._connections is None or self._endpoint is None:
             self._endpoint = Endpoint.of(self._entry)
-            self._connections = Connections(self._endpoint, self._settings)
+            self._rate = self._rate_limit(self._endpoint)
+            self._connections = Connections(self._endpoint, self._settings, maximum=self._facts.maximum_concurrent)
         return self._connections, self._endpoint
+
+    @property
+    def _facts(self) -> ModelEntry | ServerEntry:
+        """What is known of the model, else of its server."""
+        return self._model or self._entry
+
+    def _rate_limit(self, endpoint: Endpoint) -> RateLimit:
+        return self._limits.of(
+            endpoint.base_url,
+            requests_per_minute=self._settings.requests_per_minute or self._facts.requests_per_minute or 0,
+            tokens_per_minute=self._settings.tokens_per_minute or self._facts.tokens_per_minute or 0,
+        )
 
     def _end_if_hopeless(self, fault: Fault) -> None:
         if fault.status not in _FATAL_STATUSES or self._endpoint is None:

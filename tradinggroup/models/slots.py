@@ -6,10 +6,14 @@ import asyncio
 import heapq
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from itertools import count
 
 Rank = tuple[int, str]
 """Who goes first: the lower. (priority, session) of a call."""
+
+CALL_RANK: ContextVar[Rank] = ContextVar("call_rank", default=(0, ""))
+"""The rank of the call that a task makes, for whoever else lets calls wait."""
 
 
 class Slots:

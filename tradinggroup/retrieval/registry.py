@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from tradinggroup.errors import UsageError
 from tradinggroup.models.endpoint import Endpoint
 from tradinggroup.models.port import ChatModel
+from tradinggroup.models.rate_limit import RateLimits
 from tradinggroup.retrieval import onnx_minilm
 from tradinggroup.retrieval.embedding import HashingEmbedder
 from tradinggroup.retrieval.kept_embedder import KeptEmbedder, VectorSources
@@ -52,7 +53,12 @@ def check_retrieval(settings: RetrievalSettings) -> None:
 
 
 def make_retrieval(
-    settings: RetrievalSettings, *, model: ChatModel, models: ModelSettings, sources: VectorSources | None = None
+    settings: RetrievalSettings,
+    *,
+    model: ChatModel,
+    models: ModelSettings,
+    sources: VectorSources | None = None,
+    limits: RateLimits | None = None,
 ) -> Retrieval:
     """The parts that the settings name; the settings refuse unknown names themselves. Nothing is opened or loaded.
 
@@ -61,20 +67,23 @@ def make_retrieval(
         model: answers the reranker's question, where it is `llm`.
         models: how servers are asked.
         sources: what keeps vectors and chunks; without them everything is made anew.
+        limits: how often the endpoints of the run may be asked.
     """
     sources = sources or VectorSources()
-    embedder, close_connections = _embedder(settings.embedder, models, sources)
+    embedder, close_connections = _embedder(settings.embedder, models, sources, limits)
     reranker: Reranker = LlmReranker(model) if settings.reranker == "llm" else LexicalReranker()
     parts = RetrievalParts(embedder, _SPARSE_ENCODERS[settings.sparse_encoder](), reranker, sources.chunk_store)
     return Retrieval(parts, close_connections)
 
 
-def _embedder(name: str, models: ModelSettings, sources: VectorSources) -> tuple[Embedder, Callable[[], Awaitable[None]] | None]:
+def _embedder(
+    name: str, models: ModelSettings, sources: VectorSources, limits: RateLimits | None
+) -> tuple[Embedder, Callable[[], Awaitable[None]] | None]:
     if name == onnx_minilm.NAME:
         return KeptEmbedder(name, onnx_minilm.OnnxMiniLm().embed, sources, is_remote=False), None
     if is_served(name):
         from tradinggroup.models.openai_embeddings import OpenAIEmbeddings
 
-        server = OpenAIEmbeddings(name.removeprefix(OPENAI_PREFIX).strip(), models)
+        server = OpenAIEmbeddings(name.removeprefix(OPENAI_PREFIX).strip(), models, limits=limits)
         return KeptEmbedder(name, server.embed, sources, is_remote=True), server.aclose
     return HashingEmbedder(), None
