@@ -16,7 +16,7 @@ from tradinggroup.models.network import refuse_network
 from tradinggroup.models.recordings import RecordingStore
 from tradinggroup.project import Project
 from tradinggroup.runs.compare import VerifyResult, compare_runs
-from tradinggroup.runs.creation import CARDS, EXPERIMENT, RESOLVED, RISK
+from tradinggroup.runs.creation import CARDS, EXPERIMENT, PAST, RESOLVED, RISK
 from tradinggroup.runs.crosscheck import Crosscheck, crosscheck_run
 from tradinggroup.runs.execution import Execution
 from tradinggroup.runs.folder import RunFolder
@@ -77,7 +77,7 @@ def verify_run(project: Project, run: RunFolder, progress: Progress | None = Non
 def _refuse_changed_inputs(run: RunFolder) -> None:
     """What is executed again must be what was executed: a kept input that changed would be verified in place of the run."""
     for name, kept in (run.header.get("files") or {}).items():
-        is_input = name in (EXPERIMENT, RESOLVED, RISK) or name.startswith(f"{CARDS}/")
+        is_input = name in (EXPERIMENT, RESOLVED, RISK) or name.startswith((f"{CARDS}/", f"{PAST}/"))
         if is_input and sha256(run.read_text(name).encode("utf-8")).hexdigest() != kept["sha256"]:
             raise DataError(
                 ErrorCode.RUN_INVALID,
