@@ -6,7 +6,7 @@ JSON is found out by what it answers, and one that refuses them by its status.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -67,13 +67,13 @@ class Probe:
         return "; ".join(f"{result.rung}: {result.said}" for result in self.results)
 
 
-async def probe(server: ModelServer, *, parameters: Mapping[str, Any], rungs: Iterable[Rung] = Rung, is_whole: bool = False) -> Probe:
+async def probe(server: ModelServer, *, parameters: Mapping[str, Any], is_whole: bool = False) -> Probe:
     """Try the rungs, best first, up to the first that works or cannot be told; all of them where it `is_whole`. One call a rung.
 
     Raises UsageError KEY_MISSING, and ProviderError where the server cannot be used at all.
     """
     results: list[RungResult] = []
-    for rung in rungs:
+    for rung in Rung:
         results.append(await _try(server, rung, parameters))
         if results[-1].works is not False and not is_whole:
             break

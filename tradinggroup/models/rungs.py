@@ -46,6 +46,7 @@ def decoding(schema: type[Answer], rung: Rung) -> Mapping[str, Any]:
         return {"response_format": {"type": "json_schema", "json_schema": {"name": name, "strict": True, "schema": strict_schema(schema)}}}
     if rung is Rung.TOOL_CALL:
         function = {"name": name, "description": "Give the answer.", "parameters": strict_schema(schema)}
+        # Of one tool, `required` asks what its name would; llama.cpp takes the longer form that names it for `auto`.
         return {"tools": [{"type": "function", "function": function}], "tool_choice": "required"}
     return {"response_format": {"type": "json_object"}} if rung is Rung.JSON_OBJECT else {}
 
