@@ -42,8 +42,9 @@ def run_checked(
     slippage: Slippage = NO_SLIPPAGE,
     execution: Execution = DEFAULT_EXECUTION,
     guard: TraderWithExits | None = None,
+    tape: Tape | None = None,
 ) -> None:
-    """`run_account`, and the books must agree with the rows that it sent."""
+    """`run_account`, and the books must agree with the rows that it sent; kept on `tape`, or on the bars of `market`."""
     watched = _Watched(trader, guard)
     run_account(
         market,
@@ -64,7 +65,7 @@ def run_checked(
         fill=execution.fill,
         execution=asdict(execution),
     )
-    books = Books(market.symbol, tape_of_market(market), rules, watched.exits)
+    books = Books(market.symbol, tape or tape_of_market(market), rules, watched.exits)
     files = files_of(market.symbol, sink.rows)
     orders = [{**row, "limits": watched.limits.get(str(row["session"])) or _plain(limits)} for row in files[RowKind.ORDER]]
     agree(differences(market.symbol, books.keep(orders), files))
