@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -32,15 +32,17 @@ def real(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
 
 class Restless:
-    """Buys and sells whole shares at random, with stops that are reached now and then."""
+    """Buys and sells whole shares at random, buys in the days before a split, and has stops that are reached now and then."""
 
     def __init__(self, seed: int) -> None:
         self._random = np.random.default_rng(seed)
-        self.exits: ExitRules | None = ExitRules(-0.03, 0.05, 0.5, "balanced")
+        self.exits: ExitRules | None = ExitRules(-0.08, 0.15, 0.3, "balanced")
 
     def on_close(self, session: date, account: Account) -> OrderIntent | None:
-        count = int(self._random.integers(-200, 300))
-        return intent(count, style="balanced") if count and self._random.random() < 0.7 else None
+        count, is_idle = int(self._random.integers(-40, 80)), self._random.random() < 0.3
+        if any(timedelta(0) < ex_session - session < timedelta(days=6) for _, ex_session in SPLITS):
+            return intent(20, style="balanced")
+        return None if is_idle or not count else intent(count, style="balanced")
 
 
 @pytest.mark.parametrize("fill", ["next_open", "next_close", "same_close"])
@@ -56,7 +58,7 @@ def test_the_books_agree_on_real_prices(real: Bundle, symbol: str, start: int, e
         sink=sink,
         cash_rate_per_year=0.02,
         slippage=Slippage(1.0, 0.5),
-        execution=Execution(fill=fill, volume_cap_fraction=2e-6),
+        execution=Execution(fill=fill, volume_cap_fraction=1e-6),
         guard=trader,
         tape=tape_of(real, symbol, market.sessions[0], market.sessions[-1]),
     )
