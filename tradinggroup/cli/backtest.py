@@ -56,8 +56,8 @@ def command(
     """
     project = project_of(context)
     if resume is not None:
-        _refuse_beside_resume(experiment, overrides, note=note, dry_run=dry_run)
-        return finish(_resumed(project, resume, calls, as_json=as_json), as_json=as_json)
+        _refuse_beside_resume(experiment, note=note, dry_run=dry_run)
+        return finish(_resumed(project, resume, calls, overrides, as_json=as_json), as_json=as_json)
     if experiment is None:
         raise UsageError(ErrorCode.USAGE, "no EXPERIMENT", remedy=f"Name one: {EXAMPLE}, or go on with a run: --resume RUN.")
     from tradinggroup.experiment import load_variants
@@ -106,22 +106,24 @@ def headline(experiment: Experiment) -> str:
     return f"run {experiment.name}: {count} symbol{'s' if count != 1 else ''}, {experiment.start}..{experiment.end}, {model}"
 
 
-def _refuse_beside_resume(experiment: str | None, overrides: Overrides, *, note: str | None, dry_run: bool) -> None:
-    given = [experiment, note, *(override.origin for override in overrides), "--dry-run" if dry_run else None]
+def _refuse_beside_resume(experiment: str | None, *, note: str | None, dry_run: bool) -> None:
+    given = [experiment, note, "--dry-run" if dry_run else None]
     extra = [value for value in given if value is not None]
     if extra:
         remedy = "A resumed run keeps the experiment, settings and note of its folder; leave it out, or start a new run."
         raise UsageError(ErrorCode.USAGE, f"--resume cannot go with {extra[0]}", remedy=remedy)
 
 
-def _resumed(project: Project, name: str, calls: Literal["record", "replay", "refresh"], *, as_json: bool) -> RunFolder:
+def _resumed(
+    project: Project, name: str, calls: Literal["record", "replay", "refresh"], overrides: Overrides, *, as_json: bool
+) -> RunFolder:
     from tradinggroup.runs.execute import RunOptions, resume_run
     from tradinggroup.runs.locate import find_run
 
     run = find_run(project, name)
     narrate(f"resume {run.name}: status {run.status}")
     with only_json_on_stdout(as_json), shown_progress() as progress, says_how_to_go_on(project, run.path):
-        return resume_run(project, run, RunOptions(calls=calls), progress)
+        return resume_run(project, run, RunOptions(calls=calls, limits=overrides), progress)
 
 
 @contextlib.contextmanager
@@ -148,8 +150,9 @@ def says_how_to_go_on(project: Project, folder: Path | None = None) -> Iterator[
     except told as error:
         made = folder or next((path for path in reversed(run_folders(project)) if path not in before), None)
         if made is not None:
-            name = made.name.rpartition("-")[2]
-            error.add_note(f"{NOTE}: {shown_path(made)}; go on with: tradinggroup backtest --resume {name}")
+            # What was wrong with the run's own settings would be wrong again.
+            how = "" if isinstance(error, UsageError) else f"; go on with: tradinggroup backtest --resume {made.name.rpartition('-')[2]}"
+            error.add_note(f"{NOTE}: {shown_path(made)}{how}")
         raise
 
 
