@@ -130,9 +130,8 @@ def main() -> int:
             shutil.copytree(max((project / "backtests" / "runs").iterdir()), options.keep)
     chain = (2 * options.sessions + 3) * options.delay
     calls = seen["calls"]
-    print(
-        f"{options.symbols} symbols x {options.sessions} sessions, {options.delay:g} s a call: {calls} calls, at most {seen['most_at_once']} at once"
-    )
+    what = f"{options.symbols} symbols x {options.sessions} sessions, {options.delay:g} s a call"
+    print(f"{what}: {calls} calls, at most {seen['most_at_once']} at once")
     print(f"longest chain                   {chain:8.1f} s   (2 x {options.sessions} + 3) x {options.delay:g}")
     for name, seconds in (
         ("first request to last answer", seen["last_at"] - seen["first_at"]),
@@ -142,10 +141,7 @@ def main() -> int:
         print(f"{name:<31} {seconds:8.1f} s   {seconds / chain:6.3f} of the chain")
     print(f"one call after the other        {calls * options.delay:8.1f} s   {calls * options.delay / chain:6.1f} of the chain")
     used = resource.getrusage(resource.RUSAGE_CHILDREN)  # the server still runs, so it is not among them
-    decisions = options.symbols * options.sessions
-    print(
-        f"processor time of the run       {used.ru_utime + used.ru_stime:8.1f} s   largest process {used.ru_maxrss / 1024:.0f} MB, {decisions} decisions"
-    )
+    print(f"processor time of the run       {used.ru_utime + used.ru_stime:8.1f} s   largest process {used.ru_maxrss / 1024:.0f} MB")
     print(f"status {result['status']}, calls {result['calls']['total']}, failed {result['calls']['failed']}")
     return 0
 

@@ -33,6 +33,7 @@ class ErrorCode(StrEnum):
     MODEL_REGISTRY_INVALID = "MODEL_REGISTRY_INVALID", "a models.toml that cannot be used"
     LOOKAHEAD_MODEL = "LOOKAHEAD_MODEL", "a model that searches the web, which knows what came after a session"
     PROMPT_TOO_LONG = "PROMPT_TOO_LONG", "a prompt that does not fit into the context of its model"
+    PRICE_UNKNOWN = "PRICE_UNKNOWN", "a budget for a model whose price nobody stated"
     KEY_MISSING = "KEY_MISSING", "an environment variable with a key is not set"
     BUNDLE_NOT_FOUND = "BUNDLE_NOT_FOUND", "no bundle of that name"
     BUNDLE_INVALID = "BUNDLE_INVALID", "a bundle that cannot be read or was changed"

@@ -27,13 +27,16 @@ from tradinggroup.variants import Variant, take_variants
 
 SHOW_ALL = "All settings: tradinggroup config show."
 
-NOT_BUILT_KEYS = frozenset({"workers", "max_cost_usd"})
+NOT_BUILT_KEYS = frozenset({"workers"})
 """Keys that the documentation of the project's plans names and that this version does not have."""
 
 NOT_BUILT_VALUES: Mapping[str, frozenset[str]] = {
     "accounts": frozenset({"shared"}),
 }
 """Values likewise, by key."""
+
+LIMIT_KEYS = ("max_cost_usd",)
+"""Settings that say how a run is executed and not what comes out, so that a resumed run may have others."""
 
 FIXED_BY_FINSABER = ("decide", "fill", "stops", "costs", "execution", "cash_rate_per_year", "gap_buffer_fraction")
 """Settings that the convention finsaber has values of its own for."""
@@ -161,6 +164,18 @@ def changed_experiment(experiment: Experiment, overrides: Sequence[Override], *,
     for key, (value, origin) in _merged_overrides(overrides).items():
         flat[key], origins[key] = _laid_over(flat.get(key), value), origin
     return _validated(flat, origins, name)
+
+
+def with_limits(experiment: Experiment, overrides: Sequence[Override]) -> Experiment:
+    """The experiment of a run that goes on, with other limits of how it is executed. Raises UsageError for any other setting."""
+    merged = _merged_overrides(overrides)
+    for key, (_, origin) in merged.items():
+        if key not in LIMIT_KEYS:
+            remedy = "A resumed run keeps the experiment, settings and note of its folder; leave it out, or start a new run."
+            raise UsageError(ErrorCode.USAGE, f"--resume cannot go with {origin if origin != '--set' else f'--set {key}'}", remedy=remedy)
+    flat, _ = _from_text(experiment_to_toml(experiment), "resolved.toml")
+    origins = {**dict.fromkeys(flat, "resolved.toml"), **{key: origin for key, (_, origin) in merged.items()}}
+    return _validated({**flat, **{key: value for key, (value, _) in merged.items()}}, origins, "resolved.toml")
 
 
 def _shown(path: Path, project: Project) -> str:

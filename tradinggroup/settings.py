@@ -295,6 +295,9 @@ class Experiment(Section):
     gap_buffer_fraction: Fraction = Field(0.01, description="share of the budget kept back for the gap to the open (ours)")
     derived_text: Literal["exclude", "allow"] = Field("exclude", description="allow: use texts written later, and mark the run optimistic")
     seed: Annotated[int, Field(ge=0)] = Field(7, description="of every random stream")
+    max_cost_usd: NonNegative = Field(
+        0.0, description="most that the calls of a run may cost; the run stops before, and can be resumed; 0: no limit (ours)"
+    )
     schedule: Literal["run_ahead", "serial"] = Field(
         "run_ahead", description="research ahead of the clock, or one step after the other; same bytes"
     )

@@ -17,6 +17,7 @@ from tests.e2e.command import Result, Run, calls, decisions, header, latest, row
 from tests.e2e.conftest import make_project
 from tests.models.fault_server import FaultServer, Json, Step, error, fault_server
 from tradinggroup.cli.main import run as run_command
+from tradinggroup.desk.symbol_desk import SESSIONS_AHEAD
 from tradinggroup.models.recording_rows import CallRecord
 
 BAD_TENTHS = 3
@@ -157,7 +158,7 @@ def test_a_wrong_key_ends_the_run_at_once(server: FaultServer, project: Path, tg
     assert "status=401" in line
     assert "wrong-key" not in result.err + result.out
     assert header(latest(project))["status"] == "provider"
-    assert len(server.requests) <= 8, "one round of calls in flight, no retries"
+    assert len(server.requests) <= 2 * 2 * SESSIONS_AHEAD, "one round of calls in flight (a news item and at most a filing), no retries"
 
 
 def test_nobody_listens(project: Path, tg: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,6 +48,7 @@ SETTING_OPTIONS = (
     SettingOption("risk", "--risk", "PROFILE", "A risk profile: a name in risk/."),
     SettingOption("without", "--without", "PART", "Switch off: risk, style, reflections, retrieval, or an agent.", is_list=True),
     SettingOption("placebo", "--placebo", "PART", "Placebo in place of: news, filings, reflections.", is_list=True),
+    SettingOption("max_cost_usd", "--max-cost-usd", "USD", "Stop before the model calls of a run cost more; it can be resumed."),
     SettingOption("seed", "--seed", "N", "Seed of every random stream."),
 )
 MODEL = "model"
@@ -71,7 +72,7 @@ def setting_options(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def _parameter(option: SettingOption) -> str:
-    return option.flag.removeprefix("--")
+    return option.flag.removeprefix("--").replace("-", "_")
 
 
 def _parameters() -> list[inspect.Parameter]:

@@ -41,7 +41,11 @@ class Bill:
     spent_usd: float | None = 0.0
     """What the run itself paid, over all its executions: answers that were recorded before cost it nothing."""
     by_agent: Mapping[str, float | None] = field(default_factory=dict)
-    """`cost_usd` by agent."""
+    """`cost_usd` by agent; an agent that is not there cost nothing, or nobody knows."""
+
+    def of_agent(self, agent: str) -> float | None:
+        """`cost_usd` of one agent."""
+        return self.by_agent.get(agent, None if self.cost_usd is None else 0.0)
 
 
 def usage_of(store: RecordingStore) -> list[AnswerUsage]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ import tradinggroup
 from tradinggroup.backtest.market import SymbolMarket
 from tradinggroup.clock import utc_now
 from tradinggroup.errors import ErrorCode, UsageError
-from tradinggroup.experiment import ResolvedExperiment
+from tradinggroup.experiment import Override, ResolvedExperiment, with_limits
 from tradinggroup.models.endpoint import OPENAI_SERVER
 from tradinggroup.models.gateway import CallsMode
 from tradinggroup.models.network import refuse_network
@@ -29,6 +29,7 @@ from tradinggroup.runs.header import RunStart, named, start_header
 from tradinggroup.runs.inputs import RunInputs, inputs_of_project, inputs_of_run
 from tradinggroup.runs.lessons import keep_lessons
 from tradinggroup.runs.lock import only_writer
+from tradinggroup.runs.money import check_prices
 from tradinggroup.runs.progress import NoProgress, Progress
 from tradinggroup.runs.window import markets_of, window_warnings
 from tradinggroup.runs.writer import RunWriter
@@ -42,6 +43,8 @@ class RunOptions:
     note: str | None = None
     arguments: Mapping[str, Any] = field(default_factory=dict)
     """What was passed, as plain values, for the header."""
+    limits: Sequence[Override] = ()
+    """For a run that goes on: other limits than those that it started with."""
 
 
 def run_experiment(project: Project, resolved: ResolvedExperiment, options: RunOptions, progress: Progress | None = None) -> RunFolder:
@@ -117,12 +120,15 @@ def resume_run(project: Project, run: RunFolder, options: RunOptions, progress: 
             remedy="Install that version, or start a new run: its recordings are shared.",
         )
     inputs = inputs_of_run(project, run)
+    if options.limits:
+        inputs = replace(inputs, experiment=with_limits(inputs.experiment, options.limits))
     check_models(inputs, options.calls)
     with only_writer(run.path):
         with RecordingStore.open(run.recordings) as store:
             outage = store.first_outage_session()
         writer = RunWriter.resume(run.path, symbols=inputs.experiment.symbols, before=outage)
-        header = {key: value for key, value in run.header.items() if key != "files"} | {"status": "running", "finished_at": None}
+        header = {key: value for key, value in run.header.items() if key != "files"}
+        header |= {"status": "running", "finished_at": None, "settings": inputs.experiment.to_plain()}
         return execute(project, inputs, writer, header, options.calls, progress, markets=markets_of(inputs))
 
 
@@ -181,5 +187,6 @@ def check_models(inputs: RunInputs, calls: CallsMode) -> None:
         return
     for agent, card in inputs.cards.items():
         check_model(inputs.model_of(agent), inputs.registry, parameters=card.more_parameters, is_asked=calls != "replay")
+    check_prices(inputs, calls)
     if calls != "replay":
         check_retrieval(inputs.experiment.retrieval)

@@ -17,6 +17,7 @@ from tradinggroup.clock import utc_now
 from tradinggroup.errors import BudgetError, ProviderError
 from tradinggroup.models.gateway import CallsMode, Gateway
 from tradinggroup.models.loop import LoopThread
+from tradinggroup.models.rate_limit import RateLimits
 from tradinggroup.models.recordings import RecordingStore
 from tradinggroup.models.registry import make_model
 from tradinggroup.models.rung_choice import RungChoice, rungs_of
@@ -27,6 +28,7 @@ from tradinggroup.runs.agents_job import run_agents
 from tradinggroup.runs.folder import RunFolder
 from tradinggroup.runs.header import end_header
 from tradinggroup.runs.inputs import RunInputs
+from tradinggroup.runs.money import budget_of, kept_bill
 from tradinggroup.runs.progress import Progress
 from tradinggroup.runs.results import call_figures, hold_figures, result_figures
 from tradinggroup.runs.writer import RunWriter
@@ -55,8 +57,9 @@ class Execution:
         Raises what ended the run early, after the folder was closed with the status that says so.
         """
         rungs = RungChoice(self.inputs.experiment.models.structured_output, used=rungs_of(self.run_store), probes=self.probes_file)
-        gateway = self._gateway(rungs)
-        retrieval = self._retrieval(gateway)
+        limits = RateLimits()
+        gateway = self._gateway(rungs, limits)
+        retrieval = self._retrieval(gateway, limits)
         # Rows whose recordings a kill has lost could not come out the same again: another answer would be given.
         self.writer.write_after(self.run_store.flush)
         try:
@@ -67,18 +70,22 @@ class Execution:
             self._finish(_status_of(error), self._partial_figures(gateway, rungs))
             raise
 
-    def _gateway(self, rungs: RungChoice) -> Gateway:
+    def _gateway(self, rungs: RungChoice, limits: RateLimits) -> Gateway:
         settings = self.inputs.experiment.models
         return Gateway(
-            {name: make_model(name, settings, registry, rungs=rungs) for name, registry in sorted(self.inputs.all_models.items())},
+            {
+                name: make_model(name, settings, registry, rungs=rungs, limits=limits)
+                for name, registry in sorted(self.inputs.all_models.items())
+            },
             self.run_store,
             self.shared_store,
             mode=self.mode,
             settings=settings,
             recorded_before=(self.header.get("fork") or {}).get("session", ""),
+            budget=budget_of(self.inputs, self.run_store),
         )
 
-    def _retrieval(self, gateway: Gateway) -> Retrieval:
+    def _retrieval(self, gateway: Gateway, limits: RateLimits) -> Retrieval:
         settings = self.inputs.experiment.retrieval
         chunk_store = ChunkStore(self.chunks_folder, embedder=settings.embedder) if self.chunks_folder is not None else None
         return make_retrieval(
@@ -86,6 +93,7 @@ class Execution:
             model=gateway,
             models=self.inputs.experiment.models,
             sources=VectorSources(self.run_store, chunk_store, self.mode),
+            limits=limits,
         )
 
     def _run_agents(self, gateway: Gateway, retrieval: Retrieval, loop: LoopThread) -> None:
@@ -117,7 +125,7 @@ class Execution:
 
     def _finish_whole(self, gateway: Gateway, rungs: RungChoice) -> RunFolder:
         statistics = gateway.statistics
-        calls = call_figures(self.inputs, statistics)
+        calls = call_figures(statistics, kept_bill(self.inputs, self.run_store.path))
         figures, report = result_figures(
             self.inputs, RunFolder.open(self.writer.folder), markets=self.markets, model_bill_usd=calls["cost_usd"]
         )
@@ -132,7 +140,8 @@ class Execution:
     def _partial_figures(self, gateway: Gateway, rungs: RungChoice) -> dict[str, Any]:
         """What an early end can say: calls and holds so far; no metrics, since there is no whole window."""
         holds = hold_figures(RunFolder.open(self.writer.folder))
-        return {**call_figures(self.inputs, gateway.statistics), "structured_output": rungs.used, "holds": holds}
+        calls = call_figures(gateway.statistics, kept_bill(self.inputs, self.run_store.path))
+        return {**calls, "structured_output": rungs.used, "holds": holds}
 
     def _finish(self, status: str, figures: Mapping[str, Any]) -> RunFolder:
         self.writer.finish(end_header(self.header, status=status, finished_at=utc_now(), results=figures))

@@ -21,9 +21,8 @@ from tradinggroup.backtest.metrics import metrics_by_symbol
 from tradinggroup.backtest.orders import ORDER_STATUSES
 from tradinggroup.backtest.stop_statistics import stop_statistics
 from tradinggroup.data.records import ActionKind
+from tradinggroup.models.bill import Bill
 from tradinggroup.models.gateway import CallStatistics
-from tradinggroup.models.registry import is_local
-from tradinggroup.retrieval.registry import is_served
 from tradinggroup.risk.costs import Commission, Slippage
 from tradinggroup.runs.folder import RunFolder
 from tradinggroup.runs.forecast_figures import forecast_figures
@@ -38,10 +37,11 @@ FINSABER_WARNING = (
 )
 
 
-def call_figures(inputs: RunInputs, statistics: CallStatistics) -> dict[str, Any]:
-    """`calls`, `tokens`, `cost_usd`, the models that answered, and a warning of each that changed on the way.
+def call_figures(statistics: CallStatistics, bill: Bill) -> dict[str, Any]:
+    """`calls`, `cost_usd`, `spent_usd`, the models that answered, and a warning of each that changed on the way.
 
-    A bill that nobody knows is None, never zero.
+    `cost_usd` is what the run's answers cost when they were asked for, `spent_usd` what the run itself paid: recorded answers cost it
+    nothing. A bill that nobody knows is None, never zero.
     """
     by_agent = {
         agent: {
@@ -49,10 +49,10 @@ def call_figures(inputs: RunInputs, statistics: CallStatistics) -> dict[str, Any
             "failed": calls.failed,
             "prompt_tokens": calls.prompt_tokens,
             "completion_tokens": calls.completion_tokens,
+            "cost_usd": bill.of_agent(agent),
         }
         for agent, calls in statistics.by_agent.items()
     }
-    asks_server = is_served(inputs.experiment.retrieval.embedder) or not all(is_local(name) for name in inputs.models.values())
     return {
         "calls": {
             "total": statistics.total,
@@ -67,7 +67,8 @@ def call_figures(inputs: RunInputs, statistics: CallStatistics) -> dict[str, Any
             for asked, names in statistics.models_returned.items()
             if len(names) > 1
         ],
-        "cost_usd": None if asks_server and statistics.total else 0.0,
+        "cost_usd": bill.cost_usd,
+        "spent_usd": bill.spent_usd,
     }
 
 

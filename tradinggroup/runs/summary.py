@@ -29,6 +29,7 @@ def summary_of(header: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         "random": {"draws": random.get("draws", 0), "agents_percentile": random.get("agents_percentile")},
         "calls": {key: calls.get(key, 0) for key in CALL_COUNTS},
         "cost_usd": header.get("cost_usd"),
+        "spent_usd": header.get("spent_usd"),
         "costs": header.get("costs") or {},
         "holds": {key: holds.get(key, 0) for key in HOLD_KINDS},
         "forecasts": header.get("forecasts") or {},

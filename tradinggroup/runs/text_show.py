@@ -11,7 +11,7 @@ from tradinggroup.clock import parse_utc
 from tradinggroup.errors import DataError
 from tradinggroup.risk.verdicts import ReasonCode
 from tradinggroup.runs.assumptions import assumption_lines
-from tradinggroup.runs.figures import NONE, columns, counted, figure, number, percent, wrapped
+from tradinggroup.runs.figures import NONE, columns, counted, figure, number, percent, usd, wrapped
 from tradinggroup.runs.folder import Line, RunFolder
 from tradinggroup.runs.summary import ALL, HOLD_KINDS
 from tradinggroup.runs.text_costs import text_costs
@@ -264,9 +264,23 @@ def _calls_table(run: RunFolder) -> str:
         [agent, *(number(counts.get(key, 0)) for key in ("calls", "failed", "prompt_tokens", "completion_tokens"))]
         for agent, counts in by_agent.items()
     ]
+    heading = ["model calls", "calls", "failed", "tokens in", "tokens out"]
+    costs = [counts.get("cost_usd") for counts in by_agent.values()]
+    if any(costs):  # neither unknown nor nothing
+        heading, rows = [*heading, "USD"], [[*row, usd(cost, decimals=4)] for row, cost in zip(rows, costs, strict=True)]
     total = run.summary()["calls"]
     last = f"total {total['total']:,d} calls: {total['recorded']:,d} recorded, {total['live']:,d} live, {total['failed']:,d} failed"
-    return columns([["model calls", "calls", "failed", "tokens in", "tokens out"], *rows]) + f"\n{last}"
+    return "\n".join([columns([heading, *rows]), last, *_money_lines(run)])
+
+
+def _money_lines(run: RunFolder) -> Iterator[str]:
+    """What the answers cost, and what of it the run itself paid; nothing where no server is asked."""
+    header = run.header
+    cost_usd, spent_usd = header.get("cost_usd"), header.get("spent_usd")
+    if cost_usd:
+        yield from wrapped(f"the answers cost {usd(cost_usd, decimals=4)} USD; this run paid {usd(spent_usd, decimals=4)} of it")
+    elif cost_usd is None and "cost_usd" in header:
+        yield from wrapped("what the answers cost in USD is not known: no price in models.toml")
 
 
 def _missing_lines(run: RunFolder) -> Iterator[str]:
