@@ -42,6 +42,23 @@ def test_a_split_between_the_last_bar_and_the_window_rebases_the_mark(tmp_path: 
     assert window.bar_positions == (2, 3)
 
 
+def test_a_symbol_ends_where_the_bundle_has_no_later_bar(tmp_path: Path) -> None:
+    frames = make_frames(symbols=("AAA", "BBB"))
+    prices = frames.prices
+    gone = (prices["symbol"] == "AAA") & (prices["session"] > date(2024, 2, 14))
+    halted = (prices["symbol"] == "BBB") & prices["session"].between(date(2024, 2, 15), date(2024, 3, 1))
+    bundle = write_bundle(
+        tmp_path / "gone", replace(frames, prices=prices[~gone & ~halted]), name="gone", basis=PriceBasis.AS_TRADED, sources=[]
+    )
+    span = date(2024, 2, 5), date(2024, 2, 29)
+    ended, pausing = market_of(bundle, "AAA", *span), market_of(bundle, "BBB", *span)
+    assert ended.bar_positions == pausing.bar_positions
+    assert (ended.is_ended, pausing.is_ended) == (True, False)
+    assert (ended.delisting_position(5), pausing.delisting_position(5)) == (ended.bar_positions[-1] + 5, None)
+    assert ended.delisting_position(99) is None
+    assert not market_of(bundle, "AAA", date(2024, 2, 5), date(2024, 2, 14)).is_ended
+
+
 def test_no_session_between_the_dates_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="DATES_OUTSIDE"):
         market_of(make_bundle(tmp_path), "AAA", date(2024, 2, 3), date(2024, 2, 4))

@@ -19,6 +19,7 @@ from tradinggroup.runs import execution
 from tradinggroup.runs.compare import compare_runs
 from tradinggroup.runs.execute import RunOptions, resume_run, run_experiment
 from tradinggroup.runs.folder import RunFolder
+from tradinggroup.runs.text_replay import text_replay
 from tradinggroup.runs.text_show import text_show
 from tradinggroup.runs.verify import verify_run
 
@@ -94,6 +95,12 @@ def test_show_says_what_it_assumes(finished: tuple[Project, RunFolder]) -> None:
         f"{run.header['orders']['sent']} orders sent: ",
     ):
         assert said in words
+
+
+def test_replay_says_where_in_the_bar_a_fill_was(finished: tuple[Project, RunFolder]) -> None:
+    lines = text_replay(finished[1]).splitlines()
+    assert any(line.startswith("  close  ") and " bought " in line for line in lines)
+    assert any(line.startswith("  stop   ") and line.endswith("the stop was reached inside the bar") for line in lines)
 
 
 def test_it_is_verified(finished: tuple[Project, RunFolder]) -> None:

@@ -55,6 +55,12 @@ def test_warnings_of_the_start_and_of_the_end_add_up(tmp_path: Path) -> None:
     assert header["status"] == "running", "the given header is not changed"
 
 
+def test_a_run_that_fills_at_the_close_it_decided_on_is_optimistic_and_the_stop_mode_is_told(tmp_path: Path) -> None:
+    header = start_header(start(tmp_path, fill="same_close"))
+    assert any(warning.startswith("optimistic: ") and "fill = same_close" in warning for warning in header["warnings"])
+    assert header["stop_mode"] == "close"
+
+
 def test_title() -> None:
     assert model_title({"a": "rules", "b": "rules"}) == "no LLM"
     assert model_title({"a": "openai:x", "b": "openai:x"}) == "openai:x"

@@ -15,6 +15,7 @@ from tradinggroup.data.records import PriceBasis
 from tradinggroup.errors import UsageError
 from tradinggroup.runs.inputs import RunInputs
 from tradinggroup.runs.window import decision_sessions, markets_of, window_warnings
+from tradinggroup.settings import ExecutionSettings
 
 
 def whole(bundle: Bundle, **settings: object) -> RunInputs:
@@ -62,6 +63,21 @@ def test_a_symbol_that_is_listed_later_waits_in_cash(tmp_path: Path) -> None:
 def test_a_symbol_that_is_never_decided_is_named(tmp_path: Path) -> None:
     bundle = late_listing(tmp_path, sessions=10)
     assert any("BBB is never decided" in text for text in window_warnings(whole(bundle), markets_of(whole(bundle))))
+
+
+def test_a_symbol_that_counts_as_delisted_is_named(tmp_path: Path) -> None:
+    frames = make_frames(symbols=("AAA", "BBB"), sessions=60)
+    days = sorted(set(frames.prices["session"]))
+    kept = (frames.prices["symbol"] == "AAA") | (frames.prices["session"] <= days[-6])
+    bundle = write_bundle(
+        tmp_path / "gone", replace(frames, prices=frames.prices[kept]), name="gone", basis=PriceBasis.AS_TRADED, sources=[]
+    )
+    said = f"BBB has no bar after {days[-6]} and counts as delisted: its shares are closed 30 % below the last price"
+    for agents_enabled in (True, False):
+        inputs = whole(bundle, agents_enabled=agents_enabled)
+        assert said in window_warnings(inputs, markets_of(inputs))
+    later = whole(bundle, execution=ExecutionSettings(delisting_sessions=6))
+    assert said not in window_warnings(later, markets_of(later))
 
 
 def test_a_window_without_any_decision_is_refused(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from tradinggroup.backtest.orders import order_id
 from tradinggroup.clock import NEW_YORK, parse_utc
 from tradinggroup.errors import ErrorCode, UsageError, did_you_mean
 from tradinggroup.runs.case import AGENTS, Place, decisions_by_place
@@ -19,7 +20,7 @@ from tradinggroup.runs.text_warnings import with_warnings
 
 @dataclass(frozen=True, slots=True)
 class ReplayStep:
-    """One session of a run: what filled at its open, what became known at its close, what was decided then, or before the next open."""
+    """One session of a run: what filled in it, what became known at its close, what was decided then, or before the next open."""
 
     session: str
     fills: tuple[Line, ...]
@@ -32,6 +33,8 @@ class ReplayStep:
     """Only what this agent saw and said."""
     without: tuple[str, ...] = ()
     """Parts that the run was made without."""
+    filled_at: str = "open"
+    """Which price of a bar the decided orders filled at: open or close."""
     shown: Mapping[str, Line] = field(default_factory=dict, repr=False)
     """The lessons of the run by id, to put the shown ones into words."""
     decided: Mapping[Place, Line] = field(default_factory=dict, repr=False)
@@ -92,6 +95,7 @@ def replay_steps(
             equity_usd=math.fsum(row["equity_usd"] for row in equity[session]) if session in equity else None,
             agent=agent,
             without=tuple(run.settings.get("without") or ()),
+            filled_at=str(run.settings.get("fill", "next_open")).rpartition("_")[2],
             shown=known,
             decided=decided,
         )
@@ -110,6 +114,14 @@ def text_replay(
     return with_warnings(run, "\n\n".join(step.text for step in steps))
 
 
+FORCED_MEANINGS = {
+    "stop": "the stop was reached inside the bar",
+    "target": "the target was reached inside the bar",
+    "delisted": "it has no bar any more: the last price less the haircut",
+}
+"""Last part of the id of an order that nobody decided -> what it was."""
+
+
 def _heading(step: ReplayStep) -> Iterator[str]:
     equity = f"   equity {usd(step.equity_usd)} USD" if step.equity_usd is not None else ""
     yield f"{step.session}{equity}"
@@ -118,9 +130,13 @@ def _heading(step: ReplayStep) -> Iterator[str]:
 def _fills(step: ReplayStep) -> Iterator[str]:
     for fill in step.fills:
         word = "bought" if fill["shares"] > 0 else "sold"
+        name = fill["order_id"].removeprefix(order_id(fill["symbol"], fill["decision_session"])).lstrip("-")
+        why = FORCED_MEANINGS.get(name, f"decided on {fill['decision_session']}")
+        is_inside = name and fill["session"] == fill["decision_session"]
+        label = name[:6] if is_inside else step.filled_at
         yield from wrapped(
-            f"{word} {counted(abs(fill['shares']), 'share')} at {usd(fill['price_usd'])}, decided on {fill['decision_session']}",
-            first=f"  open   {fill['symbol']} ",
+            f"{word} {counted(abs(fill['shares']), 'share')} at {usd(fill['price_usd'])}, {why}",
+            first=f"  {label:<6} {fill['symbol']} ",
         )
 
 
