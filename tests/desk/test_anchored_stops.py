@@ -50,7 +50,7 @@ def test_the_days_own_exits_are_shown_only_where_others_are_in_force() -> None:
 def test_what_the_layer_refused_is_a_hold_by_risk() -> None:
     lines = run("strict").rows[RowKind.DECISION]
     refused = [line for line in lines if line["risk"]["reason_code"] in ("COOL_DOWN", "MAX_ORDERS_PER_SESSION", "MAX_DRAWDOWN_HALT")]
-    assert len(refused) > 3
+    assert refused
     assert {line["hold_kind"] for line in refused} == {"risk"}
 
 
