@@ -350,6 +350,17 @@ def test_a_card_that_shows_no_lesson_is_a_warning(project_folder: Path, tg: Run)
     assert "warn" not in tg("check", "study", "--without", "reflections").out
 
 
+def test_a_card_that_says_a_fixed_time_is_a_warning_under_the_other_clock(project_folder: Path, tg: Run) -> None:
+    make_bundle(project_folder, symbols=("AAA", "BBB"))
+    card = (defaults_root() / "agents" / "decision.md").read_text(encoding="utf-8")
+    (project_folder / "agents").mkdir()
+    (project_folder / "agents" / "decision.md").write_text(card.replace("{clock}", "after the close"), encoding="utf-8")
+    assert "warn" not in tg("check", "study").out
+    checked = tg("check", "study", "--set", "decide=pre_open")
+    assert checked.exit_code == 0
+    assert "no {clock} in agents/decision.md: decisions are made pre_open" in " ".join(checked.out.split())
+
+
 def test_an_import_says_which_texts_it_left_out(project_folder: Path, tg: Run, tmp_path: Path) -> None:
     plain = tmp_path / "plain"
     for name in ("prices/AAA.csv", "prices/BBB.csv", "news/aaa.jsonl", "news/BBB.jsonl", "news/_MARKET.jsonl", "filings/CCC.jsonl"):

@@ -31,6 +31,7 @@ def test_the_defaults() -> None:
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
+        ({"decide": "pre_open"}, "decisions 30 min before the next open on prices up to the close before, fills at the next open"),
         ({"fill": "same_close"}, "as if a price could be known and traded at once (optimistic)"),
         ({"stop_mode": "intraday"}, "stop and target are orders inside the bar"),
         ({"basis": "total_return"}, "nothing is booked"),

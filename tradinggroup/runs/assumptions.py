@@ -31,7 +31,7 @@ def assumption_lines(header: Mapping[str, Any]) -> list[str]:
     if settings.get("convention") == "finsaber":
         return [FINSABER_ASSUMPTIONS]
     lines = [
-        f"decisions {str(settings.get('decide')).replace('_', ' ')}, fills at {FILLS[settings.get('fill', 'next_open')]}; "
+        f"decisions {_clock(settings)}, fills at {FILLS[settings.get('fill', 'next_open')]}; "
         f"{_commission(settings.get('costs') or {})}; {_slippage(settings.get('costs') or {})}",
         *_volume(settings.get("execution") or {}),
     ]
@@ -39,6 +39,12 @@ def assumption_lines(header: Mapping[str, Any]) -> list[str]:
         lines.append(_stops(header.get("stop_mode", "close")))
     lines += _basis(header)
     return [*lines, _end(settings)]
+
+
+def _clock(settings: Settings) -> str:
+    if settings.get("decide") == "pre_open":
+        return f"{settings['pre_open_minutes']} min before the next open on prices up to the close before"
+    return "after close"
 
 
 def _commission(costs: Settings) -> str:

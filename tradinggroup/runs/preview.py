@@ -68,7 +68,7 @@ def check_experiment(project: Project, resolved: ResolvedExperiment) -> list[Che
         if line.ok or line.text not in (earlier.text for earlier in lines):
             lines.append(line)
     warnings: dict[str, Callable[[], str]] = {
-        "cards": lambda: _cards_warning(project, experiment),
+        "cards": lambda: "; ".join(filter(None, (_experience_warning(project, experiment), _clock_warning(project, experiment)))),
         "cutoff": lambda: "; ".join(cutoff_warnings(_cutoffs(project, resolved))),
     }
     return [replace(line, warning=warnings[line.what]()) if line.ok and line.what in warnings else line for line in lines]
@@ -202,7 +202,19 @@ def _cards_text(project: Project) -> str:
     return f"{len(load_cards(project))} read, placeholders and schemas known"
 
 
-def _cards_warning(project: Project, experiment: Experiment) -> str:
+def _clock_warning(project: Project, experiment: Experiment) -> str:
+    """Cards that name the day of a prompt and not its time: they may say one that is not the run's."""
+    if experiment.decide == "after_close":
+        return ""
+    fixed = [
+        f"agents/{card.agent}.md"
+        for card in load_cards(project).values()
+        if any("session" in template.placeholders and "clock" not in template.placeholders for template in card.templates.values())
+    ]
+    return f"no {{clock}} in {', '.join(fixed)}: decisions are made {experiment.decide}, and what the card says may differ" if fixed else ""
+
+
+def _experience_warning(project: Project, experiment: Experiment) -> str:
     """Cards that would show no lesson: their role offers `{experience}`, which no template of theirs has."""
     offered = [card for card in load_cards(project).values() if any(EXPERIENCE in known for known in ROLES[card.agent].templates.values())]
     silent = [
