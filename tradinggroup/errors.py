@@ -76,6 +76,10 @@ class TradinggroupError(Exception):
         self.remedy = remedy
         super().__init__(self.render())
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """How it travels between processes: by its parts, since its only argument is the rendered line."""
+        return _rebuilt, (type(self), self.code, self.text, self.remedy, dict(self.facts)), {"__notes__": getattr(self, "__notes__", [])}
+
     def render(self) -> str:
         """The error in one line, as `CODE: text, key=value. Remedy.`."""
         parts = [part for part in (self.text, ", ".join(f"{key}={value}" for key, value in self.facts.items())) if part]
@@ -83,6 +87,12 @@ class TradinggroupError(Exception):
         if not line.endswith((".", "?", "!")):
             line += "."
         return f"{line} {self.remedy}".rstrip()
+
+
+def _rebuilt(kind: type[TradinggroupError], code: ErrorCode, text: str, remedy: str, facts: Mapping[str, object]) -> TradinggroupError:
+    error = kind.__new__(kind)
+    TradinggroupError.__init__(error, code, text, remedy=remedy, **facts)
+    return error
 
 
 class UsageError(TradinggroupError):

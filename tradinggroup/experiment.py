@@ -27,18 +27,25 @@ from tradinggroup.variants import Variant, take_variants
 
 SHOW_ALL = "All settings: tradinggroup config show."
 
-NOT_BUILT_KEYS = frozenset({"workers"})
-"""Keys that the documentation of the project's plans names and that this version does not have."""
-
 NOT_BUILT_VALUES: Mapping[str, frozenset[str]] = {
     "accounts": frozenset({"shared"}),
 }
-"""Values likewise, by key."""
+"""Values that the documentation of the project's plans names and that this version does not have, by key."""
 
-LIMIT_KEYS = ("max_cost_usd",)
+LIMIT_KEYS = ("max_cost_usd", "workers")
 """Settings that say how a run is executed and not what comes out, so that a resumed run may have others."""
 
-FIXED_BY_FINSABER = ("decide", "fill", "stops", "costs", "execution", "cash_rate_per_year", "gap_buffer_fraction")
+FIXED_BY_FINSABER = (
+    "decide",
+    "fill",
+    "stops",
+    "costs",
+    "execution",
+    "cash_rate_per_year",
+    "gap_buffer_fraction",
+    "guarded",
+    "guarded_style",
+)
 """Settings that the convention finsaber has values of its own for."""
 
 
@@ -219,7 +226,7 @@ def _from_text(text: str, shown: str) -> tuple[dict[str, Any], tuple[Variant, ..
 def _flatten(tree: Mapping[str, Any], prefix: str, into: dict[str, Any]) -> None:
     for name, value in tree.items():
         key = f"{prefix}{name}"
-        is_setting = key in known_settings() or key in NOT_BUILT_KEYS
+        is_setting = key in known_settings()
         if isinstance(value, dict) and value and not is_setting:
             _flatten(value, f"{key}.", into)
         elif not (key in sections() and value == {}):
@@ -251,10 +258,6 @@ def _refuse_unknown(key: str, origin: str) -> None:
     if key == VARIANTS:
         text = f"variants is no single setting, origin={origin}"
         raise UsageError(ErrorCode.SETTING_INVALID, text, remedy="Write [[variants]] tables into the experiment's file.")
-    if key in NOT_BUILT_KEYS:
-        raise UsageError(
-            ErrorCode.NOT_BUILT_YET, f"{key}, origin={origin}: this version has no such setting", remedy="Leave it out. " + SHOW_ALL
-        )
     if key in sections():
         raise UsageError(
             ErrorCode.SETTING_INVALID, f"{key} is a table of settings, origin={origin}", remedy=f"Set one of its keys: {_keys_in(key)}."

@@ -285,6 +285,12 @@ class Experiment(Section):
         "default", description="default: sessions only, next open, costs on; finsaber: the rules behind the paper's baselines"
     )
     baselines: tuple[Baseline, ...] = Field(BASELINES, description="what the agents are measured against")
+    guarded: bool = Field(
+        False, description="true: the risk layer guards rule and model baselines as it does the agents, with the run's profile (ours)"
+    )
+    guarded_style: Literal["aggressive", "balanced", "conservative"] = Field(
+        "balanced", description="with guarded: the one style that sizes, stops and targets of those baselines are of (ours)"
+    )
     training_years: dict[str, PositiveInt] = Field(
         {"default": 2}, description="years before start that arima and xgboost are fitted on, by symbol; default for the others (ours)"
     )
@@ -297,6 +303,9 @@ class Experiment(Section):
     seed: Annotated[int, Field(ge=0)] = Field(7, description="of every random stream")
     max_cost_usd: NonNegative = Field(
         0.0, description="most that the calls of a run may cost; the run stops before, and can be resumed; 0: no limit (ours)"
+    )
+    workers: Annotated[int, Field(ge=0)] = Field(
+        0, description="processes that run the desks; 0: one for about 25 symbols; same bytes with any number (ours)"
     )
     schedule: Literal["run_ahead", "serial"] = Field(
         "run_ahead", description="research ahead of the clock, or one step after the other; same bytes"

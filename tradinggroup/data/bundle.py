@@ -60,6 +60,10 @@ class Bundle:
         bundle = _checked(folder, manifest, tables)
         return cls(folder, bundle, tables)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """How it travels between processes: as its folder, which is opened, and checked, there."""
+        return Bundle.open, (self.folder,)
+
     @property
     def levels_unsafe(self) -> bool:
         """Whether price levels know of later splits or dividends (design, Time 7)."""

@@ -9,13 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-
-if TYPE_CHECKING:
-    from tradinggroup.retrieval.chunk_store import ChunkStore
 
 Vectors = npt.NDArray[np.float64]
 SparseVector = Mapping[str, float]
@@ -64,6 +61,18 @@ class Reranker(Protocol):
         ...
 
 
+class ChunkKeeper(Protocol):
+    """Keeps chunks and their vectors across runs."""
+
+    def note(self, texts: Sequence[str], vectors: npt.NDArray[Any]) -> None:
+        """Remember chunks for `close`."""
+        ...
+
+    def close(self) -> None:
+        """Write what was noted."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class RetrievalParts:
     """The three parts that a run uses, and where its chunks and vectors are kept across runs."""
@@ -71,4 +80,4 @@ class RetrievalParts:
     embedder: Embedder
     sparse_encoder: SparseEncoder
     reranker: Reranker
-    chunk_store: ChunkStore | None = None
+    chunk_store: ChunkKeeper | None = None

@@ -96,7 +96,7 @@ def run_agents(
 
     is_serial = inputs.experiment.schedule == "serial"
     with _rarer_collection():
-        _run_all([task(symbol) for symbol in markets], threads=1 if is_serial else len(markets), stop=stop, loop=loop)
+        run_tasks([task(symbol) for symbol in markets], threads=1 if is_serial else len(markets), stop=stop, loop=loop)
 
 
 @contextlib.contextmanager
@@ -194,7 +194,7 @@ def _run_symbol(
         desk.close()
 
 
-def _run_all(tasks: list[Callable[[], None]], *, threads: int, stop: Event, loop: LoopThread) -> None:
+def run_tasks(tasks: list[Callable[[], None]], *, threads: int, stop: Event, loop: LoopThread) -> None:
     """Run the tasks in threads; on an interrupt or a first failure stop all and cancel what is still being asked."""
     with ThreadPoolExecutor(max_workers=max(1, threads), thread_name_prefix="account") as pool:
         futures = [pool.submit(task) for task in tasks]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tradinggroup.backtest.baselines.runner import BaselineResult
 from tradinggroup.backtest.market import SymbolMarket
 from tradinggroup.clock import utc_now
 from tradinggroup.errors import BudgetError, ProviderError
@@ -25,12 +26,15 @@ from tradinggroup.retrieval.chunk_store import ChunkStore
 from tradinggroup.retrieval.kept_embedder import VectorSources
 from tradinggroup.retrieval.registry import Retrieval, make_retrieval
 from tradinggroup.runs.agents_job import run_agents
+from tradinggroup.runs.baseline_figures import BaselineJob
+from tradinggroup.runs.baselines_beside import BaselinesBeside
 from tradinggroup.runs.folder import RunFolder
 from tradinggroup.runs.header import end_header
 from tradinggroup.runs.inputs import RunInputs
 from tradinggroup.runs.money import budget_of, kept_bill
 from tradinggroup.runs.progress import Progress
 from tradinggroup.runs.results import call_figures, hold_figures, result_figures
+from tradinggroup.runs.workers import Services, run_in_workers, worker_count
 from tradinggroup.runs.writer import RunWriter
 
 
@@ -63,9 +67,10 @@ class Execution:
         # Rows whose recordings a kill has lost could not come out the same again: another answer would be given.
         self.writer.write_after(self.run_store.flush)
         try:
-            with LoopThread() as loop, self._closing(gateway, retrieval, loop):
-                self._run_agents(gateway, retrieval, loop)
-            return self._finish_whole(gateway, rungs)
+            with BaselinesBeside(BaselineJob(self.inputs, self.markets)) as beside:
+                with LoopThread() as loop, self._closing(gateway, retrieval, loop):
+                    self._run_agents(gateway, retrieval, loop)
+                return self._finish_whole(gateway, rungs, beside.results())
         except BaseException as error:
             self._finish(_status_of(error), self._partial_figures(gateway, rungs))
             raise
@@ -97,7 +102,11 @@ class Execution:
         )
 
     def _run_agents(self, gateway: Gateway, retrieval: Retrieval, loop: LoopThread) -> None:
-        if self.inputs.experiment.agents_enabled:
+        count = worker_count(self.inputs.experiment)
+        if count > 1:
+            services = Services(model=gateway, retrieval=retrieval.parts, loop=loop, sink=self.writer, progress=self.progress)
+            run_in_workers(self.inputs, markets=self.markets, services=services, count=count)
+        elif self.inputs.experiment.agents_enabled:
             run_agents(
                 self.inputs,
                 markets=self.markets,
@@ -107,9 +116,9 @@ class Execution:
                 progress=self.progress,
                 retrieval=retrieval.parts,
             )
-            return
-        for symbol in self.markets:
-            self.writer.symbol_done(symbol)
+        else:
+            for symbol in self.markets:
+                self.writer.symbol_done(symbol)
 
     @contextlib.contextmanager
     def _closing(self, gateway: Gateway, retrieval: Retrieval, loop: LoopThread) -> Iterator[None]:
@@ -123,15 +132,17 @@ class Execution:
             closing.callback(lambda: loop.run(retrieval.aclose()))
             yield
 
-    def _finish_whole(self, gateway: Gateway, rungs: RungChoice) -> RunFolder:
+    def _finish_whole(self, gateway: Gateway, rungs: RungChoice, made: Mapping[str, BaselineResult]) -> RunFolder:
         statistics = gateway.statistics
         calls = call_figures(statistics, kept_bill(self.inputs, self.run_store.path))
         figures, report = result_figures(
-            self.inputs, RunFolder.open(self.writer.folder), markets=self.markets, model_bill_usd=calls["cost_usd"]
+            self.inputs, RunFolder.open(self.writer.folder), markets=self.markets, model_bill_usd=calls["cost_usd"], made=made
         )
         for name, result in report.results.items():
             if result.reason is None:
                 self.writer.write_baseline(name, equity=_all_rows(result.equity), fills=_all_rows(result.fills))
+        if report.draws is not None:
+            self.writer.write_band(report.draws.band_rows)
         warnings = [*calls["warnings"], *figures["warnings"]]
         whole = {**calls, "structured_output": rungs.used, **figures, "warnings": warnings}
         is_valid = statistics.failed <= self.inputs.experiment.models.max_error_fraction * statistics.total
@@ -144,7 +155,8 @@ class Execution:
         return {**calls, "structured_output": rungs.used, "holds": holds}
 
     def _finish(self, status: str, figures: Mapping[str, Any]) -> RunFolder:
-        self.writer.finish(end_header(self.header, status=status, finished_at=utc_now(), results=figures))
+        results = {**figures, "workers": worker_count(self.inputs.experiment)}
+        self.writer.finish(end_header(self.header, status=status, finished_at=utc_now(), results=results))
         self.progress.finish()
         return RunFolder.open(self.writer.folder)
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import orjson
 
-from tradinggroup.backtest.sink import COLUMNS, Row, RowKind
+from tradinggroup.backtest.sink import BAND_COLUMNS, COLUMNS, Row, RowKind
 from tradinggroup.errors import DataError, ErrorCode, TradinggroupError
 from tradinggroup.runs.creation import RunSources, new_run_folder
 from tradinggroup.runs.lock import LOCK
@@ -28,6 +28,8 @@ from tradinggroup.runs.rows import csv_header, csv_line, json_line, reject_undef
 HEADER = "run.json"
 CHECKS = "checks.jsonl"
 BASELINES = "baselines"
+RANDOM_BAND = f"{BASELINES}/random/band.csv"
+"""Where the draws of the random baseline lie, session by session."""
 _UNHASHED = (HEADER, CHECKS, LOCK)
 
 
@@ -91,7 +93,10 @@ class RunWriter:
         Raises DataError RUN_UNWRITABLE; TradinggroupError INTERNAL for a NaN, wrong columns or a row after its session was done.
         """
         columns = COLUMNS.get(kind)
-        line = csv_line(kind, columns, row) if columns else json_line(kind, row)
+        self.line(kind, session, symbol, csv_line(kind, columns, row) if columns else json_line(kind, row))
+
+    def line(self, kind: RowKind, session: date, symbol: str, line: bytes) -> None:
+        """Take one row as the line that it becomes; otherwise as `row`."""
         with self._lock:
             self._refuse_late(kind, session, symbol)
             self._waiting[kind].add(session, symbol, line)
@@ -129,6 +134,15 @@ class RunWriter:
                 (folder / kind).write_bytes(csv_header(COLUMNS[kind]) + b"".join(lines))
         except OSError as problem:
             raise unwritable(folder, problem) from problem
+
+    def write_band(self, rows: Iterable[Row]) -> None:
+        """Write `baselines/random/band.csv`, by session. Raises DataError RUN_UNWRITABLE."""
+        path = self.folder / RANDOM_BAND
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(csv_header(BAND_COLUMNS) + b"".join(csv_line(RANDOM_BAND, BAND_COLUMNS, row) for row in rows))
+        except OSError as problem:
+            raise unwritable(path, problem) from problem
 
     def finish(self, header: Mapping[str, Any]) -> None:
         """Close the files and write the last header, with `files`: size and SHA-256 of every other file.
