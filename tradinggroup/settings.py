@@ -7,6 +7,8 @@ of settings is made from it.
 
 from __future__ import annotations
 
+import os
+import sys
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -71,6 +73,9 @@ CONVENTION_BASELINES: dict[str, tuple[Baseline, ...]] = {
 }
 """Convention -> the baselines that it knows."""
 
+
+SYMBOLS_A_PROCESS = 25
+"""Symbols from which one process more is worth its start, about (ours)."""
 
 SESSIONS_PER_YEAR = 252
 """How many sessions a year counts, wherever something is annualised or paid by the year."""
@@ -323,6 +328,19 @@ class Experiment(Section):
     costs: CostSettings = CostSettings()
     execution: ExecutionSettings = ExecutionSettings()
     models: ModelSettings = ModelSettings()
+
+    @property
+    def worker_processes(self) -> int:
+        """How many processes run the desks: as set, else one for about 25 symbols and no more than there are processors.
+
+        One means the process itself: nothing is started. One step after the other is always one, and so is Windows.
+        """
+        symbols = len(self.symbols)
+        if self.schedule == "serial" or not self.agents_enabled or sys.platform == "win32":
+            return 1
+        if self.workers:
+            return min(self.workers, symbols)
+        return max(1, min((symbols + SYMBOLS_A_PROCESS // 2) // SYMBOLS_A_PROCESS, os.cpu_count() or 1))
 
     def training_years_of(self, symbol: str) -> int:
         """Years before `start` that the fitted baselines of `symbol` use."""

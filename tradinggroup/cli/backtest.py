@@ -103,7 +103,9 @@ def headline(experiment: Experiment) -> str:
     own = "".join(f", {agent} {model}" for agent, model in sorted(experiment.agent_models.items()))
     no_llm = " (no LLM)" if experiment.model == "rules" and not own else ""
     model = f"model {experiment.model}{no_llm}{own}" if experiment.agents_enabled else "no agents"
-    return f"run {experiment.name}: {count} symbol{'s' if count != 1 else ''}, {experiment.start}..{experiment.end}, {model}"
+    processes = experiment.worker_processes
+    workers = f", {processes} worker processes" if processes > 1 else ""
+    return f"run {experiment.name}: {count} symbol{'s' if count != 1 else ''}, {experiment.start}..{experiment.end}, {model}{workers}"
 
 
 def _refuse_beside_resume(experiment: str | None, *, note: str | None, dry_run: bool) -> None:

@@ -34,7 +34,7 @@ from tradinggroup.runs.inputs import RunInputs
 from tradinggroup.runs.money import budget_of, kept_bill
 from tradinggroup.runs.progress import Progress
 from tradinggroup.runs.results import call_figures, hold_figures, result_figures
-from tradinggroup.runs.workers import Services, run_in_workers, worker_count
+from tradinggroup.runs.workers import Services, run_in_workers
 from tradinggroup.runs.writer import RunWriter
 
 
@@ -102,7 +102,7 @@ class Execution:
         )
 
     def _run_agents(self, gateway: Gateway, retrieval: Retrieval, loop: LoopThread) -> None:
-        count = worker_count(self.inputs.experiment)
+        count = self.inputs.experiment.worker_processes
         if count > 1:
             services = Services(model=gateway, retrieval=retrieval.parts, loop=loop, sink=self.writer, progress=self.progress)
             run_in_workers(self.inputs, markets=self.markets, services=services, count=count)
@@ -155,7 +155,7 @@ class Execution:
         return {**calls, "structured_output": rungs.used, "holds": holds}
 
     def _finish(self, status: str, figures: Mapping[str, Any]) -> RunFolder:
-        results = {**figures, "workers": worker_count(self.inputs.experiment)}
+        results = {**figures, "workers": self.inputs.experiment.worker_processes}
         self.writer.finish(end_header(self.header, status=status, finished_at=utc_now(), results=results))
         self.progress.finish()
         return RunFolder.open(self.writer.folder)

@@ -6,7 +6,6 @@ So limits, budget, breaker and recordings are the same with any number of proces
 from __future__ import annotations
 
 import contextlib
-import os
 import subprocess
 import sys
 import tempfile
@@ -30,9 +29,7 @@ from tradinggroup.runs.agents_job import run_tasks
 from tradinggroup.runs.inputs import RunInputs
 from tradinggroup.runs.progress import Progress
 from tradinggroup.runs.worker_messages import Answered, Ended, Job, Lines, Noted, Question, portable
-from tradinggroup.settings import Experiment
 
-SYMBOLS_A_PROCESS = 25
 POLL_SECONDS = 0.2
 """How often whoever listens to a worker looks whether the run was stopped."""
 
@@ -54,19 +51,6 @@ class Services:
     loop: LoopThread
     sink: LineSink
     progress: Progress
-
-
-def worker_count(experiment: Experiment) -> int:
-    """How many processes run the desks: as set, else one for about 25 symbols and no more than there are processors.
-
-    One means this process: nothing is started. One step after the other is always one, and so is Windows.
-    """
-    symbols = len(experiment.symbols)
-    if experiment.schedule == "serial" or not experiment.agents_enabled or sys.platform == "win32":
-        return 1
-    if experiment.workers:
-        return min(experiment.workers, symbols)
-    return max(1, min((symbols + SYMBOLS_A_PROCESS // 2) // SYMBOLS_A_PROCESS, os.cpu_count() or 1))
 
 
 def run_in_workers(inputs: RunInputs, *, markets: Mapping[str, SymbolMarket], services: Services, count: int) -> None:
