@@ -27,7 +27,8 @@ import pandas as pd
 
 from tradinggroup.backtest.baselines.history import history_of
 from tradinggroup.backtest.baselines.rules import Costs
-from tradinggroup.backtest.baselines.runner import BaselineSettings, run_baselines
+from tradinggroup.backtest.baselines.runner import run_baselines
+from tradinggroup.backtest.baselines.shared import BaselineSettings
 from tradinggroup.backtest.baselines.signals import MOMENTUM_CLOSES, RULES
 from tradinggroup.backtest.feed import bt
 from tradinggroup.backtest.market import SymbolMarket, market_of

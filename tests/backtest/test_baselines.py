@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 from tests.backtest.helpers import COMMISSION, FREE, day, dividend, market, play, split
 from tests.factories import make_bundle, make_frames
 from tradinggroup.backtest.baselines.history import SessionHistory, history_of
-from tradinggroup.backtest.baselines.ledger import equity_of_paths
+from tradinggroup.backtest.baselines.ledger import accounts_of_paths
 from tradinggroup.backtest.baselines.paths import PathTrader, WeightPath, circular_offsets, executed_path, mean_weight, shifted_paths
+from tradinggroup.backtest.baselines.random_draws import draw_random
 from tradinggroup.backtest.baselines.rules import BuyAndHold, ConstantExposure, Costs, FollowSignals
-from tradinggroup.backtest.baselines.runner import AgentRows, BaselineSettings, draw_random, run_baselines
+from tradinggroup.backtest.baselines.runner import AgentRows, run_baselines
+from tradinggroup.backtest.baselines.shared import BaselineSettings
 from tradinggroup.backtest.baselines.signals import RULES, momentum, sma_cross
 from tradinggroup.backtest.baselines.targets import affordable_counts, commissions_usd, order_for_weight, shares_for_weights
 from tradinggroup.backtest.market import SymbolMarket
@@ -125,7 +127,7 @@ def test_a_baseline_that_cannot_run_says_why_and_the_others_run() -> None:
     assert "no agents" in report.results["constant_exposure"].reason
     assert report.results["buy_and_hold"].reason is None
     assert {symbol: len(rows) for symbol, rows in report.results["buy_and_hold"].equity.items()} == {"A": 80, "B": 80}
-    assert (report.random_draws, report.agents_percentile) == (None, None)
+    assert report.draws is None
 
 
 def test_constant_exposure_holds_the_agents_mean_weight() -> None:
@@ -179,10 +181,10 @@ def test_the_numpy_ledger_equals_backtrader(seed: int, rate: float) -> None:
     path = executed_path(agents.equity["X"], agents.fills["X"])
     offsets = circular_offsets(70, draws=6, seed=seed)
     shifted = shifted_paths(path, offsets)
-    quick = equity_of_paths(window, shifted, cash_usd=10_000.0, costs=COSTS, cash_rate_per_year=rate)
+    quick = accounts_of_paths(window, shifted, cash_usd=10_000.0, costs=COSTS, cash_rate_per_year=rate)
     for draw in range(len(offsets)):
         trader = PathTrader(WeightPath(shifted.weights[draw], shifted.traded[draw]), window.sessions, COSTS)
-        assert play(window, trader, cash_rate_per_year=rate).equity_usd == pytest.approx(quick[draw].tolist(), rel=1e-9)
+        assert play(window, trader, cash_rate_per_year=rate).equity_usd == pytest.approx(quick.equity_usd[draw].tolist(), rel=1e-9)
 
 
 def test_the_ledger_cuts_and_denies_like_the_broker() -> None:
@@ -191,7 +193,8 @@ def test_the_ledger_cuts_and_denies_like_the_broker() -> None:
     window = market(bars)
     result = play(window, PathTrader(WeightPath(path.weights[0], path.traded[0]), window.sessions, COSTS))
     assert [row["status"] for row in result.orders] == ["cut", "filled", "denied"]
-    assert equity_of_paths(window, path, cash_usd=10_000.0, costs=COSTS)[0].tolist() == pytest.approx(result.equity_usd, rel=1e-12)
+    quick = accounts_of_paths(window, path, cash_usd=10_000.0, costs=COSTS)
+    assert quick.equity_usd[0].tolist() == pytest.approx(result.equity_usd, rel=1e-12)
 
 
 def test_the_random_baseline_is_the_draw_with_the_median_return() -> None:
@@ -203,16 +206,16 @@ def test_the_random_baseline_is_the_draw_with_the_median_return() -> None:
     paths = {symbol: executed_path(agents.equity[symbol], agents.fills[symbol]) for symbol in windows}
     agents_return = sum(rows[-1]["equity_usd"] for rows in agents.equity.values()) / 20_000 - 1
     draws = draw_random(windows, paths, agents_return=agents_return, settings=SETTINGS)
-    assert report.random_draws == len(draws.total_returns) == 78
+    assert len(report.draws.offsets) == len(draws.total_returns) == 78
     assert found == pytest.approx(sorted(draws.total_returns)[(78 - 1) // 2], abs=1e-9)
-    assert report.agents_percentile == pytest.approx(np.mean(draws.total_returns < agents_return))
+    assert report.draws.agents_percentile == pytest.approx(np.mean(draws.total_returns < agents_return))
 
 
 def test_agents_that_never_trade_stand_in_the_middle() -> None:
     window = walk(3)
     idle = play(window, {})
     report = run_baselines(["random"], {"X": window}, histories={}, settings=SETTINGS, agents=AgentRows({"X": idle.equity}, {"X": []}))
-    assert report.agents_percentile == 0.5
+    assert report.draws.agents_percentile == 0.5
     assert report.results["random"].fills == {"X": []}
 
 
@@ -221,7 +224,7 @@ def test_a_window_too_short_to_shift_gives_a_reason() -> None:
     rows = play(window, {})
     report = run_baselines(["random"], {"X": window}, histories={}, settings=SETTINGS, agents=AgentRows({"X": rows.equity}, {}))
     assert "too short" in report.results["random"].reason
-    assert report.random_draws is None
+    assert report.draws is None
 
 
 @given(

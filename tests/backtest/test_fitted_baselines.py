@@ -15,7 +15,8 @@ from tradinggroup.backtest.baselines.fitted import TrainingSpan, arima_signals, 
 from tradinggroup.backtest.baselines.forecasts import FEATURES, arima_forecasts, price_features, relative_strength, xgboost_scores
 from tradinggroup.backtest.baselines.history import SessionHistory, history_of
 from tradinggroup.backtest.baselines.rules import Costs
-from tradinggroup.backtest.baselines.runner import BaselineSettings, run_baselines
+from tradinggroup.backtest.baselines.runner import run_baselines
+from tradinggroup.backtest.baselines.shared import BaselineSettings
 from tradinggroup.backtest.market import market_of
 from tradinggroup.errors import UsageError
 from tradinggroup.experiment import load_experiment

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.backtest.helpers import COMMISSION, dividend, market, play, split
-from tradinggroup.backtest.baselines.ledger import equity_of_paths
+from tradinggroup.backtest.baselines.ledger import accounts_of_paths
 from tradinggroup.backtest.baselines.paths import PathTrader, WeightPath, circular_offsets, executed_path, mean_weight, shifted_paths
 from tradinggroup.backtest.baselines.rules import BuyAndHold, Costs
-from tradinggroup.backtest.baselines.runner import BaselineSettings, run_baselines
+from tradinggroup.backtest.baselines.runner import run_baselines
+from tradinggroup.backtest.baselines.shared import BaselineSettings
 from tradinggroup.backtest.execution import Execution
 from tradinggroup.backtest.market import SymbolMarket
 from tradinggroup.risk.costs import Commission, Slippage
@@ -50,11 +53,15 @@ def test_the_numpy_ledger_equals_backtrader(execution: Execution, seed: int, cos
     path = executed_path(agents.equity, agents.fills, lag_sessions=execution.lag_sessions)
     offsets = circular_offsets(SESSIONS, draws=4, seed=seed, lag_sessions=execution.lag_sessions)
     shifted = shifted_paths(path, offsets)
-    quick = equity_of_paths(window, shifted, cash_usd=10_000.0, costs=costs, cash_rate_per_year=0.02, execution=execution)
+    quick = accounts_of_paths(window, shifted, cash_usd=10_000.0, costs=costs, cash_rate_per_year=0.02, execution=execution)
     for draw in range(len(offsets)):
         trader = PathTrader(WeightPath(shifted.weights[draw], shifted.traded[draw], shifted.lag_sessions), window.sessions, costs)
         slow = play(window, trader, commission=costs.commission, slippage=costs.slippage, execution=execution, cash_rate_per_year=0.02)
-        assert slow.equity_usd == pytest.approx(quick[draw].tolist(), rel=1e-9)
+        assert slow.equity_usd == pytest.approx(quick.equity_usd[draw].tolist(), rel=1e-9)
+        held = [row["shares"] * (row["close_usd"] or 0.0) for row in slow.equity]
+        assert held == pytest.approx(quick.position_usd[draw].tolist(), rel=1e-9)
+        traded = math.fsum(abs(fill["shares"]) * fill["price_usd"] for fill in slow.fills)
+        assert traded == pytest.approx(float(quick.traded_usd[draw]), rel=1e-9)
 
 
 def test_where_orders_fill_at_once_the_circle_is_the_whole_window() -> None:

@@ -41,6 +41,9 @@ COLUMNS: dict[RowKind, tuple[str, ...]] = {
 """Columns of the CSV files, in order. `session` is the one that a row is ordered by: of the decision for an order, of the
 fill for a fill, of the exit (or the last session, if open) for a trade."""
 
+BAND_COLUMNS = ("session", "q05_usd", "q25_usd", "q50_usd", "q75_usd", "q95_usd")
+"""Columns of `baselines/random/band.csv`: equity of ALL that so many percent of the random draws do not pass."""
+
 
 class RunSink(Protocol):
     """Receives rows from the threads of the symbols; every call is thread-safe."""

@@ -98,6 +98,14 @@ def compute_features(closes_usd: npt.NDArray[np.float64], settings: ForecastSett
     )
 
 
+def sigma10_fraction(closes_usd: npt.NDArray[np.float64], settings: ForecastSettings) -> float | None:
+    """`Features.sigma10_fraction` alone, to the bit, from `closes_usd` (n_sessions,); None where there are too few for it."""
+    count = settings.volatility_sessions
+    if len(closes_usd) <= count:
+        return None
+    return _deviation(_log_returns(closes_usd.tolist(), count), settings.deviation)
+
+
 def relative_strength_index(closes: Sequence[float], length: int, *, smoothing: Literal["wilder", "mean"] = "wilder") -> float:
     """Index of the last close, 0 to 100 (spec 4.1).
 

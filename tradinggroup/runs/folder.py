@@ -14,10 +14,10 @@ from typing import Any
 
 import orjson
 
-from tradinggroup.backtest.sink import COLUMNS, RowKind
+from tradinggroup.backtest.sink import BAND_COLUMNS, COLUMNS, RowKind
 from tradinggroup.errors import DataError, ErrorCode
 from tradinggroup.runs.summary import summary_of
-from tradinggroup.runs.writer import BASELINES, CHECKS, HEADER
+from tradinggroup.runs.writer import BASELINES, CHECKS, HEADER, RANDOM_BAND
 
 FORMAT_VERSION = 1
 RECORDINGS = "recordings.sqlite"
@@ -125,6 +125,10 @@ class RunFolder:
         """Rows of `baselines/NAME/fills.csv`."""
         return self._csv_rows(RowKind.FILL, f"{BASELINES}/{name}/")
 
+    def random_band(self) -> list[Line]:
+        """Rows of `baselines/random/band.csv`, by session; none where the run has no random draws."""
+        return self._table(RANDOM_BAND, BAND_COLUMNS) if (self.path / RANDOM_BAND).is_file() else []
+
     def read_text(self, file: str) -> str:
         """A text file of the run, such as `resolved.toml`. Raises DataError RUN_INVALID where it is missing or not UTF-8."""
         try:
@@ -149,7 +153,9 @@ class RunFolder:
         return [self._parsed(file, number, line, orjson.loads) for number, line in self._lines(file)]
 
     def _csv_rows(self, kind: RowKind, prefix: str = "") -> list[Line]:
-        file, columns = f"{prefix}{kind}", COLUMNS[kind]
+        return self._table(f"{prefix}{kind}", COLUMNS[kind])
+
+    def _table(self, file: str, columns: tuple[str, ...]) -> list[Line]:
         lines = list(self._lines(file))
         expected = ",".join(columns)
         if not lines or lines[0][1].decode("utf-8", "replace") != expected:

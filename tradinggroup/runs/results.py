@@ -9,13 +9,8 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from tradinggroup.backtest.baselines.history import history_of
-from tradinggroup.backtest.baselines.rules import Costs
-from tradinggroup.backtest.baselines.runner import AgentRows, BaselineReport, BaselineResult, BaselineSettings, run_baselines
+from tradinggroup.backtest.baselines.runner import AgentRows, BaselineReport, BaselineResult
 from tradinggroup.backtest.cost_waterfall import waterfalls
-from tradinggroup.backtest.execution import Execution
-from tradinggroup.backtest.finsaber.bars import window_of
-from tradinggroup.backtest.finsaber.runner import finsaber_figures, run_finsaber
 from tradinggroup.backtest.market import SymbolMarket
 from tradinggroup.backtest.metrics import metrics_by_symbol
 from tradinggroup.backtest.orders import ORDER_STATUSES
@@ -23,7 +18,7 @@ from tradinggroup.backtest.stop_statistics import stop_statistics
 from tradinggroup.data.records import ActionKind
 from tradinggroup.models.bill import Bill
 from tradinggroup.models.gateway import CallStatistics
-from tradinggroup.risk.costs import Commission, Slippage
+from tradinggroup.runs.baseline_figures import BaselineJob, random_figures
 from tradinggroup.runs.folder import RunFolder
 from tradinggroup.runs.forecast_figures import forecast_figures
 from tradinggroup.runs.inputs import RunInputs
@@ -99,12 +94,20 @@ def stop_figures(run: RunFolder, markets: Mapping[str, SymbolMarket]) -> dict[st
 
 
 def result_figures(
-    inputs: RunInputs, run: RunFolder, *, markets: Mapping[str, SymbolMarket], model_bill_usd: float | None
+    inputs: RunInputs,
+    run: RunFolder,
+    *,
+    markets: Mapping[str, SymbolMarket],
+    model_bill_usd: float | None,
+    made: Mapping[str, BaselineResult],
 ) -> tuple[dict[str, Any], BaselineReport]:
-    """The figures of a run that reached its end, and its baselines for their files. A bill that nobody knows is None."""
+    """The figures of a run that reached its end, and its baselines for their files.
+
+    A bill that nobody knows is None. `made` are baselines that were run beside the agents.
+    """
     rate = inputs.experiment.cash_rate_per_year
     agents = _agent_rows(run, inputs.experiment.symbols) if inputs.experiment.agents_enabled else None
-    report, baselines = _baselines(inputs, markets, agents)
+    report, baselines = BaselineJob(inputs, markets).run_rest(agents, made)
     metrics = _plain(metrics_by_symbol(agents.equity, agents.fills, cash_rate_per_year=rate)) if agents is not None else {}
     figures = {
         "holds": hold_figures(run),
@@ -115,7 +118,8 @@ def result_figures(
         "baselines": baselines,
         "baselines_missing": {name: result.explanation for name, result in report.results.items() if result.explanation is not None},
         "baselines_hindsight": [name for name in baselines if report.results[name].hindsight],
-        "random": {"draws": report.random_draws or 0, "agents_percentile": report.agents_percentile},
+        "baselines_guarded": [name for name in baselines if report.results[name].guarded],
+        "random": random_figures(report.draws, metrics=metrics, baselines=baselines),
         "forecasts": forecast_figures(inputs, run.outcomes()),
         "warnings": [FINSABER_WARNING] if inputs.experiment.convention == "finsaber" else [],
     }
@@ -127,62 +131,6 @@ def _costs(agents: AgentRows | None, *, cash_usd: float, model_bill_usd: float |
     if agents is None:
         return {}
     return _plain(waterfalls(agents.equity, agents.fills, cash_usd=cash_usd, model_bill_usd=model_bill_usd))
-
-
-def _baselines(
-    inputs: RunInputs, markets: Mapping[str, SymbolMarket], agents: AgentRows | None
-) -> tuple[BaselineReport, dict[str, dict[str, Any]]]:
-    """The baselines by the experiment's convention, and their metrics by name and symbol."""
-    experiment = inputs.experiment
-    if experiment.convention == "finsaber":
-        return _finsaber_baselines(inputs)
-    report = run_baselines(
-        experiment.baselines,
-        markets,
-        histories={symbol: history_of(inputs.bundle, symbol, market.sessions[-1]) for symbol, market in markets.items()},
-        settings=_baseline_settings(inputs),
-        agents=agents,
-    )
-    figures = {name: _figures_of(result, experiment.cash_rate_per_year) for name, result in report.results.items() if result.reason is None}
-    return report, figures
-
-
-def _figures_of(result: BaselineResult, cash_rate_per_year: float) -> dict[str, Any]:
-    """Metrics by symbol, and of ALL where no symbol was left out."""
-    found = _plain(metrics_by_symbol(result.equity, result.fills, cash_rate_per_year=cash_rate_per_year))
-    return {symbol: each for symbol, each in found.items() if result.is_whole or symbol in result.equity}
-
-
-def _finsaber_baselines(inputs: RunInputs) -> tuple[BaselineReport, dict[str, dict[str, Any]]]:
-    experiment = inputs.experiment
-    windows = {
-        symbol: window_of(
-            inputs.bundle,
-            symbol,
-            start=experiment.start,
-            end=experiment.end,
-            training_years=experiment.training_years_of(symbol),
-        )
-        for symbol in sorted(experiment.symbols)
-    }
-    report = run_finsaber(experiment.baselines, windows, cash_usd=experiment.cash_usd)
-    figures = {
-        name: finsaber_figures(result, cash_usd=experiment.cash_usd) for name, result in report.results.items() if result.reason is None
-    }
-    return report, figures
-
-
-def _baseline_settings(inputs: RunInputs) -> BaselineSettings:
-    experiment = inputs.experiment
-    return BaselineSettings(
-        cash_usd=experiment.cash_usd,
-        costs=Costs(Commission.of(experiment.costs), experiment.gap_buffer_fraction, Slippage.of(experiment.costs)),
-        cash_rate_per_year=experiment.cash_rate_per_year,
-        seed=experiment.seed,
-        random_draws=experiment.random_draws,
-        training_years={symbol: experiment.training_years_of(symbol) for symbol in experiment.symbols},
-        execution=Execution.of(experiment),
-    )
 
 
 def _agent_rows(run: RunFolder, symbols: Sequence[str]) -> AgentRows:

@@ -22,15 +22,33 @@ from tradinggroup.risk.rebasing import WHOLE_TOLERANCE_SHARES
 from tradinggroup.settings import SESSIONS_PER_YEAR
 
 
+@dataclass(frozen=True, slots=True)
+class PathAccounts:
+    """What n_paths accounts of one symbol came to."""
+
+    equity_usd: Floats
+    """At each session's close, shape (n_paths, n_sessions)."""
+    position_usd: Floats
+    """Value of the shares, in the same shape."""
+    traded_usd: Floats
+    """Value bought plus value sold, shape (n_paths,)."""
+
+
 @dataclass(slots=True)
 class _Accounts:
     cash_usd: Floats
     shares: Counts
     ordered: Counts
+    traded_usd: Floats
     mark_usd: float
 
+    @classmethod
+    def opened(cls, count: int, *, cash_usd: float, mark_usd: float | None) -> _Accounts:
+        none = np.zeros(count, dtype=np.int64)
+        return cls(np.full(count, float(cash_usd)), none, none.copy(), np.zeros(count), mark_usd or 0.0)
 
-def equity_of_paths(
+
+def accounts_of_paths(
     market: SymbolMarket,
     paths: WeightPath,
     *,
@@ -38,13 +56,11 @@ def equity_of_paths(
     costs: Costs,
     cash_rate_per_year: float = 0.0,
     execution: Execution = DEFAULT_EXECUTION,
-) -> npt.NDArray[np.float64]:
-    """Equity at each session's close of accounts that follow `paths` (n_paths, n_sessions), in the same shape."""
+) -> PathAccounts:
+    """Accounts that follow `paths` (n_paths, n_sessions)."""
     count, length = paths.weights.shape
-    accounts = _Accounts(
-        np.full(count, float(cash_usd)), np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64), market.close_before_usd or 0.0
-    )
-    equity_usd = np.empty((count, length))
+    accounts = _Accounts.opened(count, cash_usd=cash_usd, mark_usd=market.close_before_usd)
+    equity_usd, position_usd = np.empty((count, length)), np.empty((count, length))
     bars = {position: bar for bar, position in enumerate(market.bar_positions)}
     rate, lag, through = cash_rate_per_year / SESSIONS_PER_YEAR, paths.lag_sessions, paths.lag_sessions - 1
     delisting = market.delisting_position(execution.delisting_sessions)
@@ -66,8 +82,9 @@ def equity_of_paths(
             through = position + lag
         elif position == delisting:
             _delist(accounts, execution)
-        equity_usd[:, position] = accounts.cash_usd + accounts.shares * accounts.mark_usd
-    return equity_usd
+        position_usd[:, position] = accounts.shares * accounts.mark_usd
+        equity_usd[:, position] = accounts.cash_usd + position_usd[:, position]
+    return PathAccounts(equity_usd, position_usd, accounts.traded_usd)
 
 
 def _act(accounts: _Accounts, actions: tuple[CorporateAction, ...]) -> None:
@@ -114,6 +131,7 @@ def _fill(accounts: _Accounts, quoted_usd: float, costs: Costs, room_shares: int
     fees_usd = commissions_usd(np.abs(filled), prices_usd, costs.commission)
     accounts.cash_usd = accounts.cash_usd - filled * prices_usd - np.where(filled != 0, fees_usd, 0.0)
     accounts.shares = accounts.shares + filled
+    accounts.traded_usd = accounts.traded_usd + np.abs(filled) * prices_usd
     accounts.ordered = fitted - filled
 
 
@@ -138,6 +156,7 @@ def _prices_usd(counts: Counts, quoted_usd: float, costs: Costs) -> Floats:
 def _delist(accounts: _Accounts, execution: Execution) -> None:
     price_usd = accounts.mark_usd * (1 - execution.delisting_haircut_fraction)
     accounts.cash_usd = accounts.cash_usd + accounts.shares * price_usd
+    accounts.traded_usd = accounts.traded_usd + accounts.shares * price_usd
     accounts.shares = np.zeros_like(accounts.shares)
     accounts.ordered = np.zeros_like(accounts.ordered)
 

@@ -5,42 +5,29 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import date, timedelta
+from threading import Event
 
 import numpy as np
 import numpy.typing as npt
 
 from tradinggroup.backtest.baselines.fitted import TrainingSpan, arima_signals, xgboost_signals
+from tradinggroup.backtest.baselines.guarded import GuardedTrader
 from tradinggroup.backtest.baselines.history import SessionHistory
-from tradinggroup.backtest.baselines.ledger import equity_of_paths
-from tradinggroup.backtest.baselines.paths import PathTrader, WeightPath, circular_offsets, executed_path, mean_weight, shifted_paths
-from tradinggroup.backtest.baselines.rules import BuyAndHold, ConstantExposure, Costs, FollowSignals
+from tradinggroup.backtest.baselines.paths import PathTrader, WeightPath, executed_path, mean_weight, shifted_paths
+from tradinggroup.backtest.baselines.random_draws import RandomDraws, draw_random
+from tradinggroup.backtest.baselines.rules import BuyAndHold, ConstantExposure, FollowSignals
+from tradinggroup.backtest.baselines.shared import DEFAULT_TRAINING_YEARS, BaselineSettings
 from tradinggroup.backtest.baselines.signals import MOMENTUM_CLOSES, RULES, Signals
 from tradinggroup.backtest.engine import run_account
-from tradinggroup.backtest.execution import DEFAULT_EXECUTION, Execution
 from tradinggroup.backtest.market import SymbolMarket
 from tradinggroup.backtest.memory_sink import MemorySink
 from tradinggroup.backtest.sink import Row, RowKind
 from tradinggroup.backtest.trader import Trader
 
 HINDSIGHT = ("constant_exposure", "random")
-"""Baselines that know the agents' weights of the whole window."""
-DEFAULT_TRAINING_YEARS = 2
+"""Baselines that know the agents' weights of the whole window, so that they come after the agents."""
 NO_AGENTS = "there are no agents in this run whose weights it could follow"
-
-
-@dataclass(frozen=True, slots=True)
-class BaselineSettings:
-    """What all baselines of a run share."""
-
-    cash_usd: float
-    costs: Costs
-    cash_rate_per_year: float
-    seed: int
-    random_draws: int
-    training_years: Mapping[str, int] = field(default_factory=dict)
-    """Symbol -> years before the window that the fitted baselines are fitted on."""
-    execution: Execution = DEFAULT_EXECUTION
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +50,8 @@ class BaselineResult:
     """Symbols without rows -> why. ALL would then be another sum than that of the other baselines, so there is none."""
     remarks: Mapping[str, str] = field(default_factory=dict)
     """Symbols with rows -> what a reader must know of them."""
+    guarded: bool = False
+    """Whether the risk layer stood between its signals and its orders."""
 
     @property
     def is_whole(self) -> bool:
@@ -86,10 +75,12 @@ class BaselineReport:
     """All baselines in the order asked for, and where the agents stand among the random draws."""
 
     results: Mapping[str, BaselineResult]
-    random_draws: int | None = None
-    """How many shifts were drawn; None without the random baseline."""
-    agents_percentile: float | None = None
-    """Share of the draws, 0 to 1, whose return of ALL is below the agents'; a tie counts half."""
+    draws: RandomDraws | None = None
+    """The draws behind the random baseline; None without it."""
+
+
+class BaselinesStoppedError(Exception):
+    """The baselines were asked to stop before they were finished."""
 
 
 def run_baselines(
@@ -99,6 +90,8 @@ def run_baselines(
     histories: Mapping[str, SessionHistory],
     settings: BaselineSettings,
     agents: AgentRows | None,
+    made: Mapping[str, BaselineResult] | None = None,
+    stop: Event | None = None,
 ) -> BaselineReport:
     """Run every baseline of `names` on every market.
 
@@ -108,54 +101,17 @@ def run_baselines(
         histories: symbol -> its sessions up to the window's end (`history_of`); for baselines that look at prices.
         settings: cash, costs, seed.
         agents: the agents' rows, or None in a run without agents.
+        made: results that are there already, by name; these baselines are not run again.
+        stop: looked at before each account and each fit.
 
     Raises:
         KeyError: for an unknown name.
+        BaselinesStoppedError: once `stop` is set.
     """
-    run = _BaselineRun(markets, histories, settings, agents)
-    results = {name: run.result(name) for name in names}
-    draws = run.draws if "random" in results else None
-    return BaselineReport(results, None if draws is None else len(draws.offsets), None if draws is None else draws.agents_percentile)
-
-
-@dataclass(frozen=True, slots=True)
-class RandomDraws:
-    """Total return of ALL of every draw, and which one stands for them."""
-
-    offsets: npt.NDArray[np.int64]
-    total_returns: npt.NDArray[np.float64]
-    agents_percentile: float
-
-    @property
-    def median_offset(self) -> int:
-        """The shift with the median return; of an even number the lower of the middle two, of equal returns the smallest shift."""
-        order = np.lexsort((self.offsets, self.total_returns))
-        return int(self.offsets[order[(len(order) - 1) // 2]])
-
-
-def draw_random(
-    markets: Mapping[str, SymbolMarket], paths: Mapping[str, WeightPath], *, agents_return: float, settings: BaselineSettings
-) -> RandomDraws | None:
-    """Run all shifts of the agents' paths in numpy. None where a window is too short to shift."""
-    sessions = len(next(iter(markets.values())).sessions)
-    lag = settings.execution.lag_sessions
-    offsets = circular_offsets(sessions, draws=settings.random_draws, seed=settings.seed, lag_sessions=lag)
-    if not len(offsets):
-        return None
-    first, last = np.zeros(len(offsets)), np.zeros(len(offsets))
-    for symbol, market in markets.items():
-        equity_usd = equity_of_paths(
-            market,
-            shifted_paths(paths[symbol], offsets),
-            cash_usd=settings.cash_usd,
-            costs=settings.costs,
-            cash_rate_per_year=settings.cash_rate_per_year,
-            execution=settings.execution,
-        )
-        first, last = first + equity_usd[:, 0], last + equity_usd[:, -1]
-    returns = last / first - 1
-    below = np.count_nonzero(returns < agents_return) + np.count_nonzero(returns == agents_return) / 2
-    return RandomDraws(offsets, returns, float(below / len(returns)))
+    run = _BaselineRun(markets, histories, settings, agents, stop or Event())
+    have = made or {}
+    results = {name: have[name] if name in have else run.result(name) for name in names}
+    return BaselineReport(results, run.draws)
 
 
 class _BaselineRun:
@@ -165,7 +121,9 @@ class _BaselineRun:
         histories: Mapping[str, SessionHistory],
         settings: BaselineSettings,
         agents: AgentRows | None,
+        stop: Event,
     ) -> None:
+        self._stop = stop
         self._markets = markets
         self._histories = histories
         self._settings = settings
@@ -193,17 +151,24 @@ class _BaselineRun:
     def _run(self, name: str, trader_of: Callable[[str], Trader], *, symbols: Sequence[str] | None = None) -> BaselineResult:
         sinks = {symbol: MemorySink() for symbol in (self._markets if symbols is None else symbols)}
         for symbol in sinks:
+            self._end_if_stopped()
+            trader = trader_of(symbol)
             run_account(
                 self._markets[symbol],
-                trader_of(symbol),
+                trader,
                 cash_usd=self._settings.cash_usd,
                 commission=self._settings.costs.commission,
                 sink=sinks[symbol],
                 cash_rate_per_year=self._settings.cash_rate_per_year,
                 slippage=self._settings.costs.slippage,
                 execution=self._settings.execution,
+                guard=trader if isinstance(trader, GuardedTrader) else None,
             )
         return BaselineResult(name, equity=_rows(sinks, RowKind.EQUITY), fills=_rows(sinks, RowKind.FILL))
+
+    def _end_if_stopped(self) -> None:
+        if self._stop.is_set():
+            raise BaselinesStoppedError
 
     def _constant_exposure(self) -> BaselineResult:
         if self._agents is None:
@@ -232,6 +197,7 @@ class _BaselineRun:
         return self._settings.training_years.get(symbol, DEFAULT_TRAINING_YEARS)
 
     def _span(self, symbol: str) -> TrainingSpan:
+        self._end_if_stopped()
         return TrainingSpan.of(self._histories[symbol], window_start=self._markets[symbol].sessions[0], years=self._years(symbol))
 
     def _follow(self, name: str, signals: Mapping[str, Signals | str]) -> BaselineResult:
@@ -244,22 +210,28 @@ class _BaselineRun:
             for symbol, found in signals.items()
             if not isinstance(found, str)
         }
-        result = self._run(name, lambda symbol: FollowSignals(by_session[symbol], self._settings.costs), symbols=tuple(by_session))
-        return replace(result, skipped=skipped)
+        result = self._run(name, lambda symbol: self._follower(symbol, by_session[symbol]), symbols=tuple(by_session))
+        return replace(result, skipped=skipped, guarded=self._settings.guard is not None)
+
+    def _follower(self, symbol: str, signals: Mapping[date, int]) -> Trader:
+        follower, guard = FollowSignals(signals, self._settings.costs), self._settings.guard
+        if guard is None:
+            return follower
+        return GuardedTrader(follower, guard, known=guard.known[symbol], costs=self._settings.costs)
 
     def _random(self) -> BaselineResult:
         if self._agents is None:
             return BaselineResult("random", NO_AGENTS)
-        equity = self._agents.equity
-        agents_return = math.fsum(equity[name][-1]["equity_usd"] for name in self._markets) / math.fsum(
-            equity[name][0]["equity_usd"] for name in self._markets
-        )
-        draws = draw_random(self._markets, self._paths, agents_return=agents_return - 1, settings=self._settings)
+        draws = draw_random(self._markets, self._paths, agents_return=self._return_of_all(self._agents.equity), settings=self._settings)
         if draws is None:
             return BaselineResult("random", "the window is too short to shift the agents' weights")
         self.draws = draws
         offset = np.array([draws.median_offset])
         return self._run("random", lambda symbol: self._path_trader(symbol, offset))
+
+    def _return_of_all(self, equity: Mapping[str, Sequence[Row]]) -> float:
+        first, last = (math.fsum(equity[name][place]["equity_usd"] for name in self._markets) for place in (0, -1))
+        return last / first - 1
 
     def _path_trader(self, symbol: str, offset: npt.NDArray[np.int64]) -> PathTrader:
         shifted = shifted_paths(self._paths[symbol], offset)
