@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 import statistics
 from collections.abc import Sequence
 from dataclasses import fields
 from datetime import date, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -263,3 +265,9 @@ def test_two_rows_are_one_return(before: float, change: float) -> None:
     assert found.total_return_fraction == found.worst_return_fraction == pytest.approx(change, abs=1e-12)
     assert found.max_drawdown_fraction == min(0.0, found.total_return_fraction)
     assert found.sharpe_ratio is None
+
+
+def test_the_page_of_metrics_names_every_field(repository: Path) -> None:
+    page = (repository / "docs" / "metrics.md").read_text(encoding="utf-8")
+    named = {name for line in page.splitlines() if line.startswith("| `") for name in re.findall(r"`([a-z_]+)`", line.split(" | ")[0])}
+    assert {item.name for item in fields(Metrics)} - named == {"undefined"}
