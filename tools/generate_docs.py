@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from tradinggroup.backtest.sink import COLUMNS
+from tradinggroup.backtest.sink import BAND_COLUMNS, COLUMNS
 from tradinggroup.errors import ErrorCode
 from tradinggroup.risk.verdicts import ReasonCode
 from tradinggroup.settings import Experiment
@@ -57,6 +57,10 @@ MEANINGS = {
     "exit_reason": "reason code of the exit, or `CASH_IN_LIEU` where a reverse split left no whole share; empty while open",
     "equity_usd": "cash and shares at the session's close",
     "cash_usd": "cash at the session's close",
+    **{
+        f"q{percent:02}_usd": f"equity of ALL at the session's close that {percent} % of the random draws do not pass"
+        for percent in (5, 25, 50, 75, 95)
+    },
     "close_usd": "close that the shares are valued at; the last known one in a session without a bar",
 }
 
@@ -95,9 +99,11 @@ def run_folder_columns() -> str:
     parts: list[str] = []
     for kind, columns in COLUMNS.items():
         parts += [f"## {kind}", _table(("column", "meaning"), [(f"`{column}`", MEANINGS[column]) for column in columns])]
+    parts += ["## baselines/random/band.csv", _table(("column", "meaning"), [(f"`{column}`", MEANINGS[column]) for column in BAND_COLUMNS])]
     return _page(
         "Columns of a run folder",
-        "CSV files with a header, UTF-8, ordered by session and then symbol. Floats stand in their shortest form that reads back "
+        "CSV files with a header, UTF-8, ordered by session and then symbol. `baselines/NAME/` has `equity.csv` and `fills.csv` of each "
+        "baseline with the same columns. Floats stand in their shortest form that reads back "
         "exactly; an empty field means that there is no value.",
         *parts,
     )

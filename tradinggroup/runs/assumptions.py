@@ -35,10 +35,15 @@ def assumption_lines(header: Mapping[str, Any]) -> list[str]:
         f"{_commission(settings.get('costs') or {})}; {_slippage(settings.get('costs') or {})}",
         *_volume(settings.get("execution") or {}),
     ]
-    if settings.get("agents_enabled", True) and "risk" not in settings.get("without", ()):
+    if _has_stops(settings):
         lines.append(_stops(header.get("stop_mode", "close")))
     lines += _basis(header)
     return [*lines, _end(settings)]
+
+
+def _has_stops(settings: Settings) -> bool:
+    """Whether anybody in the run stands under the risk layer: the agents, or guarded baselines."""
+    return bool(settings.get("guarded")) or (settings.get("agents_enabled", True) and "risk" not in settings.get("without", ()))
 
 
 def _clock(settings: Settings) -> str:

@@ -74,6 +74,8 @@ def drawdowns(equity_usd: Values) -> Values:
 
 def _draw_equity(axes: Axes, run: RunFolder, symbol: str | None, sessions: list[date], equity_usd: Values) -> None:
     axes.plot(sessions, equity_usd, color=AGENTS_COLOUR, linewidth=1.8, label="agents", zorder=3)  # type: ignore[arg-type]
+    if symbol is None:
+        _draw_band(axes, run)
     for name in run.baseline_names:
         days, values = equity_path(run.baseline_equity(name), symbol)
         axes.plot(days, values, color=BASELINE_COLOURS.get(name), linewidth=1, label=name.replace("_", " "))  # type: ignore[arg-type]
@@ -81,6 +83,16 @@ def _draw_equity(axes: Axes, run: RunFolder, symbol: str | None, sessions: list[
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.legend(fontsize=8, frameon=False, ncols=3)
     axes.grid(alpha=0.25)
+
+
+def _draw_band(axes: Axes, run: RunFolder) -> None:
+    """Where nine tenths and, darker, half of the random runs lie at each close."""
+    rows = run.random_band()
+    days = [_day(row["session"]) for row in rows]
+    for low, high, share in (("q05_usd", "q95_usd", "90 %"), ("q25_usd", "q75_usd", "50 %")) if rows else ():
+        lows, highs = ([row[column] for row in rows] for column in (low, high))
+        colour = BASELINE_COLOURS["random"]
+        axes.fill_between(days, lows, highs, color=colour, alpha=0.2, linewidth=0, label=f"{share} of random runs")  # type: ignore[arg-type]
 
 
 def _draw_drawdown(axes: Axes, sessions: list[date], equity_usd: Values) -> None:

@@ -14,6 +14,7 @@ from tradinggroup.runs.assumptions import assumption_lines
 from tradinggroup.runs.figures import NONE, columns, counted, figure, number, percent, usd, wrapped
 from tradinggroup.runs.folder import Line, RunFolder
 from tradinggroup.runs.summary import ALL, HOLD_KINDS
+from tradinggroup.runs.text_baselines import baseline_heading, guard_lines, is_guarded, random_lines
 from tradinggroup.runs.text_costs import text_costs
 from tradinggroup.runs.text_forecasts import text_forecasts
 from tradinggroup.runs.text_stops import stop_lines
@@ -60,7 +61,8 @@ def text_show(run: RunFolder) -> str:
         "\n".join(_head(run)),
         "\n".join(warning_lines(run)),
         "\n".join(wrapped(headline(run))),
-        "\n".join([_metrics_table(run, tuple(METRIC_NAMES)), *_drawdown_lines(run)]),
+        "\n".join([_metrics_table(run, tuple(METRIC_NAMES)), *guard_lines(run), *_drawdown_lines(run)]),
+        "\n".join(random_lines(run)),
         _symbols_table(run),
         text_costs(run),
         text_forecasts(run.summary()["forecasts"]),
@@ -76,7 +78,7 @@ def text_show(run: RunFolder) -> str:
 def text_result(run: RunFolder) -> str:
     """What a run says when it ends: a small table, warnings, and the sentence last."""
     notes = "\n".join([*warning_lines(run), *_missing_lines(run)])
-    parts = [_metrics_table(run, SHORT_METRICS), notes, "\n".join(wrapped(headline(run)))]
+    parts = ["\n".join([_metrics_table(run, SHORT_METRICS), *guard_lines(run)]), notes, "\n".join(wrapped(headline(run)))]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -166,8 +168,8 @@ def _metrics_table(run: RunFolder, names: tuple[str, ...]) -> str:
     if not sides:
         return ""
     title = ALL if len(run.symbols) != 1 else run.symbols[0]
-    above = ["", *(_two_lines(name)[0] for name in sides)]
-    below = [title, *(_two_lines(name)[1] for name in sides)]
+    headings = [baseline_heading(name, guarded=is_guarded(run, name)) for name in sides]
+    above, below = ["", *(above for above, _ in headings)], [title, *(below for _, below in headings)]
     rows = [
         [METRIC_NAMES[name], *(figure(name, values.get(name)) for values in sides.values())]
         for name in names
@@ -183,12 +185,6 @@ def _drawdown_lines(run: RunFolder) -> Iterator[str]:
     if peak is not None:
         ending = f"made good on {back}" if back is not None else "not made good by the end"
         yield from wrapped(f"the agents' deepest fall: from {peak} to {trough}, {ending}")
-
-
-def _two_lines(name: str) -> tuple[str, str]:
-    """`buy and` over `hold`: headings of at most nine characters or so."""
-    words = name.split("_")
-    return (" ".join(words[:-1]), words[-1])
 
 
 def _symbols_table(run: RunFolder) -> str:
