@@ -10,7 +10,7 @@ s; the waiting order is fitted to the cash and the shares there are. Then, by th
 With exits inside the bar, stop and target of the last decision are tried on what is held after the open's fill, so also in the
 bar of an entry at the open; a position bought at a close is guarded from the next bar on. In every mode the equity row of a session
 is that of its close, after all fills of the session. An order that a bar's volume cannot take waits on with the rest, an exit too
-unless another order waits already; a new order of the trader, or an exit out of what a purchase has bought so far, ends it. Nothing is
+unless another order waits already; a new order of the trader, or an exit before the rest of a purchase, ends it. Nothing is
 sold at the end, unless the symbol was delisted before.
 """
 
@@ -249,7 +249,7 @@ class _AccountRun:
     def _exit_inside(self, broker: AccountBroker, rules: ExitRules) -> None:
         """Sell where the bar has reached the stop or the target; an exit that the volume still holds back is not set off anew."""
         waiting = self._waiting
-        if waiting is not None and waiting.intent.code in EXIT_NAMES:
+        if waiting is not None and waiting.is_exit:
             return
         bar, cost_usd = self._bar, broker.average_cost_usd
         high_usd, low_usd = float(self._market.high_usd[bar]), float(self._market.low_usd[bar])
@@ -259,8 +259,9 @@ class _AccountRun:
             return
         count = shares_to_sell(broker.held_shares, rules.sell_fraction)
         order = self._sale(found.code, count, style=rules.style, name=EXIT_NAMES[found.code])
+        order.is_exit = True
         self._fill_now(broker, order, quoted_usd=found.price_usd)
-        if waiting is not None and waiting.has_part and waiting.shares > 0:
+        if waiting is not None and waiting.is_capped and waiting.shares > 0:
             self._end(waiting, waiting.short_row(self._market.symbol))
         if not order.is_over:
             self._keep_or_end(order)
@@ -342,6 +343,7 @@ class _AccountRun:
             orders_filled=self._orders_filled,
             sessions_held=self._book.sessions_held(self._position),
             waiting_shares=self._waiting.shares if self._waiting is not None else 0,
+            is_exit_waiting=self._waiting is not None and self._waiting.is_exit,
             volume_room_shares=self._room_shares,
         )
 

@@ -29,14 +29,11 @@ class Order:
     """Of the last fill."""
     cut: Verdict | None = None
     """Why a fill was made smaller for good."""
+    is_exit: bool = False
+    """Whether the stop or the target inside a bar sent it."""
     is_capped: bool = False
     """Whether a bar's volume has held back a part."""
     is_over: bool = False
-
-    @property
-    def has_part(self) -> bool:
-        """Whether some of it has filled, and some not."""
-        return self.shares_filled != 0 and self.shares != 0
 
     def filled_row(self, symbol: str) -> Row:
         """The row of an order that has no share left to fill."""

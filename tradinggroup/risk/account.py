@@ -26,6 +26,8 @@ class Account:
     """Sessions since the first purchase of the open position filled: 0 where it did in this session; None when flat or not known."""
     waiting_shares: int = 0
     """Signed rest of an earlier order that a bar's volume has held back; it waits on unless a new order takes its place."""
+    is_exit_waiting: bool = False
+    """Whether that order is an exit inside a bar: while it waits none is set off anew."""
     volume_room_shares: int | None = None
     """Shares that one order may take of this session's bar; None without a cap by volume."""
 

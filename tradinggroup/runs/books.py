@@ -18,7 +18,7 @@ from tradinggroup.runs.tape import Tape
 Row = Mapping[str, Any]
 Order = dict[str, Any]
 """A row of `orders.csv`, with `limits` where they bind it, and what the books add: `left` to fill, `shares_filled`, `fill_session`,
-`is_cut`, and at its end `status`."""
+`is_cut`, `is_capped`, `is_exit`, and at its end `status`."""
 
 WHOLE_SHARES = 1e-6
 """A share count within this of a whole number is that number: a ratio such as 1/3 has no exact float."""
@@ -96,14 +96,15 @@ class Books:
 
     def _exit_inside(self, bar: Bar, guard: Exits) -> None:
         waiting = self._waiting
-        is_selling = waiting is not None and waiting["reason_code"] in ("STOP_LOSS", "TAKE_PROFIT")
+        is_selling = waiting is not None and waiting["is_exit"]
         found = None if is_selling else guard.inside(bar, self._cost_usd)
         if found is None:
             return
         count = min(self._shares, max(1, math.floor(self._shares * guard.sell_fraction)))
         order = self._forced("stop" if found[0] == "STOP_LOSS" else "target", found[0], count)
+        order["is_exit"] = True
         self._fill(order, found[1])
-        if waiting is not None and waiting["shares_filled"] and waiting["left"] > 0:
+        if waiting is not None and waiting["is_capped"] and waiting["left"] > 0:
             self._end(waiting)
         if not order["status"] and self._waiting is None:
             self._waiting = order
@@ -118,7 +119,8 @@ class Books:
             self._book(self._forced("delisted", "DELISTED", self._shares), -self._shares, price_usd, fee=0.0, slippage_usd=0.0)
 
     def _order(self, row: Row) -> Order:
-        return {**row, "left": row["shares_ordered"], "shares_filled": 0, "fill_session": None, "is_cut": False, "status": ""}
+        begun = {"shares_filled": 0, "fill_session": None, "is_cut": False, "is_capped": False, "is_exit": False, "status": ""}
+        return {**row, **begun, "left": row["shares_ordered"]}
 
     def _forced(self, name: str, code: str, count: int) -> Order:
         order = {"session": self._session, "order_id": f"{self._symbol}-{self._session}-{name}", "reason_code": code}
@@ -133,6 +135,7 @@ class Books:
         order["is_cut"] |= fitting != order["left"]
         order["left"] = fitting
         if abs(fitting) > self._room:
+            order["is_capped"] = True
             fitting = self._fitting(order, int(math.copysign(self._room, fitting)), quoted_usd)
         if fitting:
             price_usd = self._rules.price_usd(fitting, quoted_usd)
