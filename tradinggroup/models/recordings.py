@@ -40,6 +40,8 @@ from tradinggroup.models.recording_rows import (
 
 FLUSH_SECONDS = 1.0
 """What was put is in the file at latest this long afterwards: the most that a killed run loses."""
+DURABLE_FLUSH_SECONDS = 0.1
+"""The same for a store that is `durable`, since what is lost there is paid for twice."""
 FLUSH_ROWS = 512
 """So many pending rows are written at once without waiting for the time."""
 
@@ -60,11 +62,12 @@ _INSERT = {
 class RecordingStore:
     """One file of recordings. Safe to use from several threads; several processes may share a file."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, *, readonly: bool, shared: bool = False) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path, *, readonly: bool, shared: bool = False, durable: bool = False) -> None:
         """Use `open`."""
         self.path = path
         self.readonly = readonly
         self._shared = shared
+        self._flush_seconds = DURABLE_FLUSH_SECONDS if durable else FLUSH_SECONDS
         self._connection = connection
         self._lock = threading.RLock()
         self._recordings: dict[str, Row] = {}
@@ -88,7 +91,7 @@ class RecordingStore:
         Raises DataError RECORDING_INVALID for a missing (when `readonly`), damaged or newer file, RUN_UNWRITABLE where it
         can't be written.
         """
-        return cls(open_file(path, readonly=readonly, durable=durable), path, readonly=readonly, shared=shared)
+        return cls(open_file(path, readonly=readonly, durable=durable), path, readonly=readonly, shared=shared, durable=durable)
 
     def __enter__(self) -> RecordingStore:
         return self
@@ -330,7 +333,7 @@ class RecordingStore:
         if len(self._recordings) + len(self._calls) + len(self._vectors) >= FLUSH_ROWS:
             self.flush()
         elif self._timer is None:
-            self._timer = threading.Timer(FLUSH_SECONDS, self._flush_by_time)
+            self._timer = threading.Timer(self._flush_seconds, self._flush_by_time)
             self._timer.daemon = True
             self._timer.start()
 
