@@ -75,7 +75,7 @@ class _Trader:
     def on_close(self, session: date, account: Account) -> OrderIntent:
         random = np.random.default_rng((self.seed, len(self.cases)))
         style, action = STYLES[random.integers(3)], ("buy", "sell", "hold")[random.integers(3)]
-        forced = account.shares > 0 and random.random() < 0.2
+        forced = not self.has_exits and account.shares > 0 and random.random() < 0.2
         terms = self.terms
         if forced:
             sized = size_forced_exit(ReasonCode.STOP_LOSS, account=account, style=style, profile=terms.profile)
@@ -123,9 +123,13 @@ class _Played:
         return cls(bars, trader.cases, sink.rows[RowKind.FILL])
 
     def orders_filled_at(self, place: int) -> list[Row]:
-        """Fills of decided orders in a session; exits inside the bar are left out."""
+        """Fills of a session at the run's own price; the exits inside its bar are left out, but for rests of earlier ones."""
         session = SESSIONS[place]
-        return [fill for fill in self.fills if fill["session"] == session and fill["order_id"].count("-") == 3]
+        return [
+            fill
+            for fill in self.fills
+            if fill["session"] == session and (fill["order_id"].count("-") == 3 or fill["decision_session"] < session)
+        ]
 
     def equity_at_close_usd(self, place: int, fill: FillMode) -> float:
         """Equity at the close of a session before anything that fills at that close, from what the trader was shown there.
@@ -150,6 +154,7 @@ class _Played:
                 SPLITS.get(SESSIONS[each], 1.0),
                 DIVIDENDS.get(SESSIONS[each], 0.0),
                 self.cases[each - 1].exits,
+                has_new_order=each > place + 1 and self.cases[each - 1].executed_shares != 0,
             )
             for each in places
         ]

@@ -164,14 +164,16 @@ class SymbolMemories:
 
     def _sessions_after(self, case: DecisionCase, moment: Moment) -> list[SessionAfter] | None:
         """The sessions of a label as they came; None where the symbol had no bar on one: after a halt there is no fill to measure."""
-        exits = {each.session: each.exits for each in self._open_decisions}
+        decided = {each.session: each for each in self._open_decisions}
         found, before = [], case.session
         for session in self._label_sessions(case, moment):
             bar = moment.view.bar(moment.symbol, session)
             if bar is None:
                 return None
             ratio, dividend = _actions_between(before, session, moment)
-            found.append(SessionAfter(bar, ratio, dividend, exits.get(before)))
+            last = decided[before]
+            is_later = before > case.session
+            found.append(SessionAfter(bar, ratio, dividend, last.exits, has_new_order=is_later and last.executed_shares != 0))
             before = session
         return found
 

@@ -43,3 +43,5 @@ class SessionAfter:
     """Cash a share, on the scale after the split, to the shares held at the close before."""
     exits: ExitRules | None = None
     """Stop and target in force inside the bar; None where stops work at the close."""
+    has_new_order: bool = False
+    """Whether a later decision than the one that is judged sent an order before it, which took the place of what still waited."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from tradinggroup.data.records import Bar
 from tradinggroup.reflection.trade_terms import SessionAfter, TradeTerms
@@ -61,10 +62,11 @@ def play_order(account: Account, order_shares: int, after: Sequence[SessionAfter
         after: as many sessions as `terms.sessions_to_label`, in their order.
         terms: of every fill.
     """
-    is_rest = order_shares == 0
-    path = _Path(account, order=account.waiting_shares if is_rest else order_shares, is_rest=is_rest, room=account.volume_room_shares)
+    path = _Path(account, order=order_shares, waits="new", room=account.volume_room_shares)
+    if order_shares == 0:
+        path = replace(path, order=account.waiting_shares, waits="exit" if account.is_exit_waiting else "rest")
     if terms.fill == "same_close":
-        filled = path if is_rest else path.ordered(account.close_usd, terms)
+        filled = path.ordered(account.close_usd, terms) if order_shares else path
         return _held(filled, after[0], equity_before_usd=account.equity_usd, terms=terms)
     first, bar = path.started(after[0], terms), after[0].bar
     if terms.fill == "next_open":
@@ -89,15 +91,18 @@ class _Path:
     account: Account
     order: int
     """Signed shares that wait to be filled, on the present scale."""
-    is_rest: bool
-    """Whether the order is the rest of an earlier one, a part of which has filled."""
+    waits: Literal["new", "rest", "exit"]
+    """What it is: of the decision that is judged; the rest of an earlier one; or the rest of an exit inside a bar."""
     room: int | None
     """Shares that one order may take of the present bar; None for no cap."""
+    held_back: int = 0
+    """Rest of an exit of this bar; from the next session on it waits as an order."""
     filled: Filled = Filled()
     cost_usd: float = 0.0
 
     def started(self, after: SessionAfter, terms: TradeTerms) -> _Path:
-        """Before the open: a session's interest, the split, the dividend."""
+        """Before the open: what waits now, a session's interest, the split, the dividend."""
+        order = 0 if after.has_new_order else self.held_back or self.order
         held, ratio = self.account, after.split_ratio
         rebased = rebase_account(replace(held, cash_usd=held.cash_usd * (1 + terms.cash_rate_per_year / SESSIONS_PER_YEAR)), ratio)
         cash_usd = rebased.cash_usd + after.dividend_per_share_usd * held.shares * ratio
@@ -105,26 +110,29 @@ class _Path:
         return replace(
             self,
             account=replace(rebased, cash_usd=cash_usd),
-            order=rebase_shares(self.order, ratio),
+            order=rebase_shares(order, ratio),
+            waits="exit" if self.held_back else self.waits,
+            held_back=0,
             room=math.floor(cap * after.bar.volume_shares) if cap else None,
         )
 
     def ordered(self, quoted_usd: float, terms: TradeTerms) -> _Path:
         """The order filled at a price of the bar, as far as it can be."""
-        account, filled = _fill(self.account, self.order, quoted_usd, room=self.room, terms=terms)
-        return self._with(account, filled, order=self.order - filled.shares, own=filled)
+        account, filled, rest = _fill(self.account, self.order, quoted_usd, room=self.room, terms=terms)
+        waits = "rest" if rest and self.waits == "new" else self.waits
+        return replace(self, account=account, order=rest, waits=waits, filled=filled, cost_usd=self.cost_usd + filled.cost_usd)
 
     def guarded(self, after: SessionAfter, terms: TradeTerms) -> _Path:
         """Stop and target tried inside the bar, on what is held after its open."""
-        if after.exits is None or self.account.average_cost_usd is None:
+        if after.exits is None or self.account.average_cost_usd is None or (self.waits == "exit" and self.order):
             return self
         found = _exit_price_usd(after.bar, self.account.average_cost_usd, after.exits)
         if found is None:
             return self
         count = shares_to_sell(self.account.shares, after.exits.sell_fraction)
-        account, filled = _fill(self.account, -count, found, room=self.room, terms=terms)
-        ends_rest = self.is_rest and self.order > 0 and filled.shares != 0
-        return self._with(account, filled, order=0 if ends_rest else self.order)
+        account, filled, rest = _fill(self.account, -count, found, room=self.room, terms=terms)
+        order = 0 if self.waits == "rest" and self.order > 0 else self.order
+        return replace(self, account=account, order=order, held_back=0 if order else rest, cost_usd=self.cost_usd + filled.cost_usd)
 
     def closed(self, bar: Bar) -> _Path:
         """The account at the bar's close."""
@@ -134,35 +142,27 @@ class _Path:
         """From here on costs count anew: what came before was not the order's."""
         return replace(self, cost_usd=0.0)
 
-    def _with(self, account: Account, filled: Filled, *, order: int, own: Filled | None = None) -> _Path:
-        return replace(
-            self,
-            account=account,
-            order=order,
-            filled=own or self.filled,
-            cost_usd=self.cost_usd + filled.cost_usd,
-        )
-
 
 def _exit_price_usd(bar: Bar, average_cost_usd: float, rules: ExitRules) -> float | None:
     found = exit_inside_bar(bar.open_usd, bar.high_usd, bar.low_usd, average_cost_usd=average_cost_usd, rules=rules)
     return None if found is None else found.price_usd
 
 
-def _fill(account: Account, shares: int, quoted_usd: float, *, room: int | None, terms: TradeTerms) -> tuple[Account, Filled]:
-    """The account after a fill, and the fill; both as they were where nothing can be filled."""
-    count = _fitted(account, shares, quoted_usd, terms)
+def _fill(account: Account, shares: int, quoted_usd: float, *, room: int | None, terms: TradeTerms) -> tuple[Account, Filled, int]:
+    """The account after a fill, the fill, and what the bar's volume has held back; the account as it was where nothing can be filled."""
+    fitted = count = _fitted(account, shares, quoted_usd, terms)
     if room is not None and abs(count) > room:
         count = _fitted(account, int(math.copysign(room, count)), quoted_usd, terms)  # a part pays a commission of its own
     if count == 0:
-        return account, Filled(average_cost_usd=account.average_cost_usd)
+        return account, Filled(average_cost_usd=account.average_cost_usd), fitted
     price_usd = terms.slippage.price_usd(count, quoted_usd)
     filled = Filled(
         count, price_usd, terms.commission.usd(count, price_usd), terms.slippage.usd(count, quoted_usd), account.average_cost_usd
     )
     cash_usd = account.cash_usd - count * price_usd - filled.commission_usd
     held = account.shares + count
-    return replace(account, cash_usd=cash_usd, shares=held, average_cost_usd=_average_cost_usd(account, filled)), filled
+    bought = replace(account, cash_usd=cash_usd, shares=held, average_cost_usd=_average_cost_usd(account, filled))
+    return bought, filled, fitted - count
 
 
 def _fitted(account: Account, shares: int, quoted_usd: float, terms: TradeTerms) -> int:
