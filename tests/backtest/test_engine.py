@@ -123,7 +123,7 @@ def test_a_trader_is_given_a_date_and_plain_numbers_only() -> None:
         assert type(session) is date
         assert type(account) is Account
         values = [getattr(account, field.name) for field in dataclasses.fields(account)]
-        assert {type(value) for value in values} <= {int, float, type(None)}
+        assert {type(value) for value in values} <= {bool, int, float, type(None)}
         with pytest.raises(AttributeError):
             account.data  # noqa: B018 (no such thing)
 
