@@ -133,6 +133,8 @@ class Worker:
             raise self._lost() from gone
 
     def _lost(self) -> TradinggroupError:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(POLL_SECONDS)
         self._complaints.seek(0)
         said = self._complaints.read().decode("utf-8", "replace").strip().splitlines()
         code = self._process.poll()
