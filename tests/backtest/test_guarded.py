@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.backtest.helpers import COMMISSION, FREE, day, market
+from tests.backtest.helpers import COMMISSION, FREE, day, market, play, split
 from tests.backtest.test_baselines import history_in, walk
 from tests.factories import make_bundle
 from tests.risk.strategies import profiles
@@ -19,7 +19,7 @@ from tests.risk.test_account_loop import STEPS, Guarded, Step, World, check_book
 from tests.support.books import run_checked
 from tests.support.desk_runs import PROFILE
 from tradinggroup.backtest.baselines.guarded import Guard, GuardedTrader, KnownAtClose, known_at_closes
-from tradinggroup.backtest.baselines.rules import Costs
+from tradinggroup.backtest.baselines.rules import Costs, FollowSignals
 from tradinggroup.backtest.baselines.runner import BaselineReport, run_baselines
 from tradinggroup.backtest.baselines.shared import BaselineSettings
 from tradinggroup.backtest.baselines.signals import RULES
@@ -30,7 +30,7 @@ from tradinggroup.backtest.trader import OrderIntent
 from tradinggroup.data.features import compute_features
 from tradinggroup.risk.account import Account
 from tradinggroup.risk.costs import Commission
-from tradinggroup.risk.profile import Limits, RiskProfile, load_profile
+from tradinggroup.risk.profile import Limits, RiskProfile, Stops, load_profile
 from tradinggroup.risk.verdicts import ReasonCode
 from tradinggroup.settings import ForecastSettings
 
@@ -87,6 +87,16 @@ def test_after_a_stop_the_rule_buys_again_unless_the_profile_waits() -> None:
     ]
     waiting = DEFAULT.model_copy(update={"limits": Limits(cooldown_sessions=3)})
     assert [session for session, shares, _ in fills(run("sma_cross", window, guard_of(window, waiting))) if shares > 0] == [day(20)]
+
+
+def test_a_split_moves_the_anchor_of_a_stop_along() -> None:
+    """Under `tighten_only` the stop is a price: 96 before a split of two for one, 48 after it."""
+    window = market([(100.0, 100.0), (100.0, 100.0), (50.0, 50.0), (50.0, 50.0)], split(2, 2.0))
+    anchored = DEFAULT.model_copy(update={"stops": Stops(stop_anchor="tighten_only")})
+    guard = guard_of(window, anchored)
+    known = {**guard.known["X"], day(2): KnownAtClose(0.02, split_ratio=2.0)}
+    trader = GuardedTrader(FollowSignals({day(0): 1}, UNGUARDED.costs), guard, known=known, costs=UNGUARDED.costs)
+    assert [fill["session"] for fill in play(window, trader).fills] == [day(1)]
 
 
 def test_before_there_is_a_deviation_nothing_is_bought() -> None:
