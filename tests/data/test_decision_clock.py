@@ -175,3 +175,13 @@ def _filings() -> pd.DataFrame:
             }
         )  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def test_the_last_session_of_a_bundle_decides_on_a_morning_after_it(planted: Bundle) -> None:
+    """Its order has no open left to fill at."""
+    last = planted.last_session
+    sink = run_desk(planted, start=date(2025, 12, 15), end=last, decide="pre_open")
+    line = sink.rows[RowKind.DECISION][-1]
+    following = planted.calendar.next_session(last)
+    assert (line["session"], parse_utc(line["as_of"]).date()) == (last.isoformat(), following)
+    assert [row["status"] for row in sink.rows[RowKind.ORDER] if row["session"] == last] in ([], ["unfilled"])
