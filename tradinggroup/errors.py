@@ -48,6 +48,8 @@ class ErrorCode(StrEnum):
     RUN_NOT_FOUND = "RUN_NOT_FOUND", "no run of that name"
     RUN_INVALID = "RUN_INVALID", "a run folder that is cut short or cannot be read"
     RUN_UNWRITABLE = "RUN_UNWRITABLE", "the run folder cannot be written"
+    LEDGER_UNWRITABLE = "LEDGER_UNWRITABLE", "the ledger of runs cannot be written, so no run starts"
+    HOLDOUT_SEALED = "HOLDOUT_SEALED", "sessions of the hold-out, which stay unseen until they are unsealed"
     DECISION_NOT_FOUND = "DECISION_NOT_FOUND", "no decision on that session for that symbol"
     RECORDING_MISSING = "RECORDING_MISSING", "a model call that was not recorded, while only recordings are allowed"
     RECORDING_INVALID = "RECORDING_INVALID", "a store of recordings that cannot be read"

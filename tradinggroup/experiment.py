@@ -150,10 +150,10 @@ def load_variants(project: Project, name: str, overrides: Sequence[Override] = (
 
 
 def experiment_to_toml(experiment: Experiment) -> str:
-    """Every setting as TOML; `experiment_from_toml` gives an equal experiment back."""
+    """Every setting that has a value, as TOML; `experiment_from_toml` gives an equal experiment back."""
     import tomli_w
 
-    return tomli_w.dumps(experiment.model_dump(mode="python"))
+    return tomli_w.dumps(experiment.model_dump(mode="python", exclude_none=True))
 
 
 def experiment_from_toml(text: str, *, name: str = "resolved.toml") -> Experiment:

@@ -7,7 +7,9 @@ Order: the folder named by `-C` or `TRADINGGROUP_HOME`; the nearest parent of th
 from __future__ import annotations
 
 import os
+import tomllib
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from tradinggroup.errors import ErrorCode, UsageError, did_you_mean
@@ -78,6 +80,35 @@ class Project:
         return self.root / "backtests" / "recordings.sqlite"
 
     @property
+    def ledger_file(self) -> Path:
+        """The ledger of every configuration that was tried; meant to be committed."""
+        return self.root / "ledger.jsonl"
+
+    @property
+    def ledger_head(self) -> Path:
+        """What was written to the ledger last, and its lock; derived data."""
+        return self.root / "backtests" / "ledger-head.sqlite"
+
+    @property
+    def holdout_start(self) -> date | None:
+        """`[holdout] start` of the project file: the first day that is sealed for every experiment; None where none is.
+
+        Raises UsageError PROJECT_INVALID for a file that says anything else.
+        """
+        path = self.root / MARKER
+        try:
+            settings = tomllib.loads(path.read_text(encoding="utf-8-sig")) if path.is_file() else {}
+        except (OSError, ValueError) as problem:
+            raise _invalid_marker(f"cannot be read: {problem}") from problem
+        table = settings.pop("holdout", {})
+        if settings or not isinstance(table, dict) or set(table) - {"start"}:
+            raise _invalid_marker(f"knows nothing but [holdout] start, and says {', '.join(settings) or 'another holdout'}")
+        start = table.get("start")
+        if start is not None and type(start) is not date:
+            raise _invalid_marker(f"holdout.start={start} is no day")
+        return start
+
+    @property
     def probes_file(self) -> Path:
         """What was found out about model servers (JSON); derived data that the next run finds out again."""
         return self.root / "backtests" / "probes.json"
@@ -142,3 +173,7 @@ class Project:
         """Names of all bundles that can be found."""
         folders = (self.bundles_folder, defaults_root() / "data")
         return sorted({path.parent.name for folder in folders for path in folder.glob("*/bundle.json")})
+
+
+def _invalid_marker(what: str) -> UsageError:
+    return UsageError(ErrorCode.PROJECT_INVALID, f"{MARKER} {what}", remedy="Write [holdout], then start = 2025-10-01; or leave it empty.")

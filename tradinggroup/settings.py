@@ -259,6 +259,14 @@ class ModelSettings(Section):
     max_error_fraction: Fraction = Field(0.05, description="share of failed calls above which the run is invalid (ours)")
 
 
+class HoldoutSettings(Section):
+    """Sessions that are kept unseen until the end of a study."""
+
+    start: date | None = Field(
+        None, description="first day of the hold-out: from it on nothing is run without --unseal; none: nothing is held out (ours)"
+    )
+
+
 class Experiment(Section):
     """One experiment, fully resolved."""
 
@@ -328,6 +336,7 @@ class Experiment(Section):
     costs: CostSettings = CostSettings()
     execution: ExecutionSettings = ExecutionSettings()
     models: ModelSettings = ModelSettings()
+    holdout: HoldoutSettings = HoldoutSettings()
 
     @property
     def worker_processes(self) -> int:

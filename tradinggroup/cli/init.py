@@ -38,6 +38,7 @@ WRITTEN: dict[str, str] = {
     ),
     ".gitignore": (
         "/data/*\n!/data/README.md\n!/data/demo/\n/backtests/runs/\n/backtests/recordings.sqlite*\n/backtests/probes.json\n"
+        "/backtests/ledger-head.sqlite*\n"
         "/backtests/lessons/\n/backtests/chunks/\n"
     ),
 }

@@ -25,8 +25,10 @@ from tradinggroup.retrieval.registry import check_retrieval, is_served
 from tradinggroup.runs.cutoffs import cutoff_warnings, cutoffs_of
 from tradinggroup.runs.execution import Execution
 from tradinggroup.runs.folder import RECORDINGS, RunFolder
-from tradinggroup.runs.header import RunStart, named, start_header
+from tradinggroup.runs.header import RunStart, start_header
+from tradinggroup.runs.holdout import refuse_sealed, unsealing_of
 from tradinggroup.runs.inputs import RunInputs, inputs_of_project, inputs_of_run
+from tradinggroup.runs.ledger import begin_in_ledger, end_in_ledger, enter_resumed
 from tradinggroup.runs.lessons import keep_lessons
 from tradinggroup.runs.lock import only_writer
 from tradinggroup.runs.money import check_prices
@@ -45,6 +47,8 @@ class RunOptions:
     """What was passed, as plain values, for the header."""
     limits: Sequence[Override] = ()
     """For a run that goes on: other limits than those that it started with."""
+    unseal: str | None = None
+    """Why sessions of the hold-out are looked at; None: they are refused."""
 
 
 def run_experiment(project: Project, resolved: ResolvedExperiment, options: RunOptions, progress: Progress | None = None) -> RunFolder:
@@ -58,9 +62,34 @@ def run_experiment(project: Project, resolved: ResolvedExperiment, options: RunO
     markets = markets_of(inputs)
     start = run_start(project, inputs, markets, options, variant=resolved.variant)
     header = start_header(start)  # asks git: before there is a folder that an interrupt could leave without its header
-    writer = new_writer(project, inputs, start.started_at)
+    writer, header = begin_run(project, inputs, start, header, unseal=options.unseal)
     with only_writer(writer.folder):
-        return execute(project, inputs, writer, named(header, writer.run_id), options.calls, progress, markets=markets)
+        return execute(project, inputs, writer, header, options.calls, progress, markets=markets)
+
+
+def begin_run(
+    project: Project, inputs: RunInputs, start: RunStart, header: Mapping[str, Any], *, unseal: str | None
+) -> tuple[RunWriter, dict[str, Any]]:
+    """The writer of a new folder and the header of its run, which the ledger has from now on.
+
+    Raises UsageError HOLDOUT_SEALED, DataError LEDGER_UNWRITABLE or RUN_UNWRITABLE.
+    """
+    return begin_in_ledger(
+        project,
+        inputs,
+        header,
+        sessions=start.sessions,
+        unsealing=unsealing_of(project, inputs.experiment, start.sessions, unseal),
+        make_writer=lambda: new_writer(project, inputs, start.started_at),
+    )
+
+
+def check_ready(project: Project, resolved: ResolvedExperiment, options: RunOptions) -> None:
+    """Raise what `run_experiment` would raise before it makes a folder: so a table of runs is refused as a whole."""
+    inputs = inputs_of_project(project, resolved)
+    check_models(inputs, options.calls)
+    sessions = next(iter(markets_of(inputs).values())).sessions
+    unsealing_of(project, inputs.experiment, sessions, options.unseal)
 
 
 def run_start(
@@ -123,13 +152,18 @@ def resume_run(project: Project, run: RunFolder, options: RunOptions, progress: 
     if options.limits:
         inputs = replace(inputs, experiment=with_limits(inputs.experiment, options.limits))
     check_models(inputs, options.calls)
+    markets = markets_of(inputs)
+    sessions = next(iter(markets.values())).sessions
+    if not (run.header.get("holdout") or {}).get("unsealed"):
+        refuse_sealed(project, inputs.experiment, sessions[-1])
     with only_writer(run.path):
         with RecordingStore.open(run.recordings) as store:
             outage = store.first_outage_session()
         writer = RunWriter.resume(run.path, symbols=inputs.experiment.symbols, before=outage)
         header = {key: value for key, value in run.header.items() if key != "files"}
         header |= {"status": "running", "finished_at": None, "settings": inputs.experiment.to_plain()}
-        return execute(project, inputs, writer, header, options.calls, progress, markets=markets_of(inputs))
+        header = enter_resumed(project, inputs, header, sessions=sessions)
+        return execute(project, inputs, writer, header, options.calls, progress, markets=markets)
 
 
 def execute(
@@ -162,6 +196,7 @@ def execute(
             progress=progress or NoProgress(),
             chunks_folder=project.chunks_folder,
             probes_file=project.probes_file,
+            ending=lambda header: end_in_ledger(project, inputs, writer.folder, header),
         ).run()
     keep_lessons(project, run)
     return run

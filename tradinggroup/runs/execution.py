@@ -7,7 +7,7 @@ into a temporary folder with the network refused.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,8 @@ class Execution:
     """Where chunks and vectors are kept across runs; without it nothing is read from other runs or left for them."""
     probes_file: Path | None = None
     """Where the project keeps how servers can be asked; without it, what a probe finds is the run's alone."""
+    ending: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
+    """What is done with the last header before it is written; a run that only repeats another one does nothing."""
 
     def run(self) -> RunFolder:
         """Run to the end and return the folder.
@@ -156,7 +158,8 @@ class Execution:
 
     def _finish(self, status: str, figures: Mapping[str, Any]) -> RunFolder:
         results = {**figures, "workers": self.inputs.experiment.worker_processes}
-        self.writer.finish(end_header(self.header, status=status, finished_at=utc_now(), results=results))
+        header: Mapping[str, Any] = end_header(self.header, status=status, finished_at=utc_now(), results=results)
+        self.writer.finish(header if self.ending is None else self.ending(header))
         self.progress.finish()
         return RunFolder.open(self.writer.folder)
 

@@ -20,9 +20,9 @@ from tradinggroup.models.recording_copy import copy_past
 from tradinggroup.models.recordings import RecordingStore
 from tradinggroup.project import Project
 from tradinggroup.runs.cutoffs import cutoff_warnings, cutoffs_of
-from tradinggroup.runs.execute import RunOptions, check_models, execute, new_writer, run_start
+from tradinggroup.runs.execute import RunOptions, begin_run, check_models, execute, run_start
 from tradinggroup.runs.folder import RECORDINGS, RunFolder
-from tradinggroup.runs.header import model_title, named, start_header
+from tradinggroup.runs.header import model_title, start_header
 from tradinggroup.runs.inputs import RunInputs, forked_inputs, inputs_of_run
 from tradinggroup.runs.lock import only_writer
 from tradinggroup.runs.progress import Progress
@@ -63,10 +63,10 @@ def fork_run(
     start = run_start(project, inputs, markets, options)
     header = start_header(start) | _fork_header(parent, session, inputs, changes, sessions)
     header["warnings"] = [*header["warnings"], _fork_warning(parent, session, changes), *_past_cutoffs(inputs, sessions)]
-    writer = new_writer(project, inputs, start.started_at)
+    writer, header = begin_run(project, inputs, start, header, unseal=options.unseal)
     with only_writer(writer.folder):
         writer = _with_past(writer, parent, session, inputs)
-        return execute(project, inputs, writer, named(header, writer.run_id), options.calls, progress, markets=markets)
+        return execute(project, inputs, writer, header, options.calls, progress, markets=markets)
 
 
 def _changes(before: Experiment, after: Experiment) -> dict[str, list[Any]]:
