@@ -34,6 +34,7 @@ from tradinggroup.project import Project
 from tradinggroup.risk.account import Account
 from tradinggroup.risk.costs import Commission
 from tradinggroup.runs import agents_job, execution
+from tradinggroup.runs.baseline_figures import BaselineJob
 from tradinggroup.runs.execute import RunOptions, run_experiment
 from tradinggroup.runs.inputs import inputs_of_project
 from tradinggroup.runs.window import markets_of
@@ -58,7 +59,7 @@ def prepare(folder: Path) -> tuple[Project, Any, str]:
 
 @contextmanager
 def stopwatch(seconds: list[float]):
-    """Times `run_agents` alone: not the start-up, the baselines or the header."""
+    """Times `run_agents` alone: not the start-up, the baselines, which else would run beside it, or the header."""
     original = agents_job.run_agents
 
     def timed(*arguments: Any, **options: Any) -> None:
@@ -67,7 +68,7 @@ def stopwatch(seconds: list[float]):
         original(*arguments, **options)
         seconds.append(time.perf_counter() - start)
 
-    with patch.object(execution, "run_agents", timed):
+    with patch.object(execution, "run_agents", timed), patch.object(BaselineJob, "early_names", ()):
         yield
 
 
