@@ -15,6 +15,7 @@ from tradinggroup.runs.figures import columns, counted, figure, percent, usd, wr
 from tradinggroup.runs.folder import RunFolder
 from tradinggroup.runs.lesson_changes import lesson_changes
 from tradinggroup.runs.text_explain import explain_rows, text_explain
+from tradinggroup.runs.text_overview import text_overview
 from tradinggroup.runs.text_reflections import reflection_rows, text_reflections
 from tradinggroup.runs.text_replay import replay_steps, text_replay
 from tradinggroup.runs.text_runs import text_runs
@@ -22,7 +23,8 @@ from tradinggroup.runs.text_show import headline, text_result, text_show
 from tradinggroup.runs.text_trades import text_trades
 
 PAGES: dict[str, Callable[[RunFolder], str]] = {
-    "show": text_show,
+    "show": text_overview,
+    "show --all": text_show,
     "result": text_result,
     "runs": lambda run: text_runs([run]),
     "trades": text_trades,
@@ -86,6 +88,7 @@ def test_a_baseline_that_could_not_run_is_said_on_both_pages(run: RunFolder) -> 
     run.header["baselines_missing"] = {"momentum": "needs the extra ml"}
     for text in (text_show(run), text_result(run)):
         assert "missing  momentum: needs the extra ml" in text.splitlines()
+    assert "missing    momentum: needs the extra ml" in text_overview(run).splitlines()
 
 
 def test_show_names_the_metrics_in_full_and_percent(shared_run: RunFolder) -> None:
@@ -98,6 +101,31 @@ def test_show_names_the_metrics_in_full_and_percent(shared_run: RunFolder) -> No
     assert "  unreadable      2  answer could not be read: counted as a failure" in lines
     assert "total 16 calls: 15 recorded, 1 live, 2 failed" in lines
     assert any(line.startswith("assumes  decisions after close, fills at the next open; commission 0.0049 USD") for line in lines)
+
+
+def test_show_fits_on_one_screen_and_says_how_to_see_more(shared_run: RunFolder) -> None:
+    lines = text_overview(shared_run).splitlines()
+    assert len(lines) <= 45
+    assert "CR   cumulative return  +6.41 %  +7.88 %  +1.00 %" in lines
+    for line in (
+        "forecasts  50 % of 6 right; Brier 0.620, base rate 0.660",
+        "decisions  no order on 8 decisions (6 by model, 2 by unreadable)",
+        "exits      2 TAKE_PROFIT, 2 still open",
+        "calls      16 model calls, 2 failed; 15 recorded, 1 live; 240 tokens; no LLM",
+        f"more       tradinggroup show {shared_run.run_id} --all",
+    ):
+        assert any(each.startswith(line) for each in lines), line
+    assert "gross +1,405.94 USD, less commission 5.94 and slippage 0.00: net +1,400.00;" in " ".join(" ".join(lines).split())
+
+
+def test_show_of_many_symbols_counts_them(run: RunFolder) -> None:
+    names = [f"S{number}" for number in range(40)]
+    run.header["symbols"] = names
+    run.header["metrics"] |= dict.fromkeys(names, run.header["metrics"]["ALL"])
+    text = text_overview(run)
+    assert "40 symbols  2023-09-11..2023-09-20" in text
+    assert "by symbol" not in text
+    assert "\nS39 " in text_show(run)
 
 
 def test_show_of_a_damaged_run_still_shows_the_header(run: RunFolder) -> None:

@@ -15,15 +15,17 @@ if TYPE_CHECKING:
 
 EXAMPLE = "tradinggroup show latest"
 
-
+All = Annotated[bool, typer.Option("--all", help="Everything: all metrics, forecasts, risk, calls, assumptions, checks.")]
 Costs = Annotated[bool, typer.Option("--costs", help="The run's own orders at no costs, at its own, and at twice its costs.")]
 
 
-def command(context: typer.Context, run: RunArgument = "latest", *, costs: Costs = False, as_json: JsonOption = False) -> None:
-    """Show the result of a run.
+def command(
+    context: typer.Context, run: RunArgument = "latest", *, whole: All = False, costs: Costs = False, as_json: JsonOption = False
+) -> None:
+    """Show the result of a run on one screen.
 
-    Metrics beside the baselines, costs, holds, model calls, and where it lies. With --costs the
-    run's orders are placed again at other costs, decisions held fixed; that needs its bundle.
+    What it made beside the baselines, by symbol, at what cost, and what may be claimed; --all has the rest. With --costs
+    the run's orders are placed again at other costs, decisions held fixed; that needs its bundle.
     """
     from tradinggroup.runs.locate import find_run
 
@@ -35,9 +37,10 @@ def command(context: typer.Context, run: RunArgument = "latest", *, costs: Costs
     if as_json:
         emit_json(folder.summary())
         return
+    from tradinggroup.runs.text_overview import text_overview
     from tradinggroup.runs.text_show import text_show
 
-    print(text_show(folder))
+    print(text_show(folder) if whole else text_overview(folder))
     saved(folder.path)
 
 

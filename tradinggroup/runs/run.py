@@ -15,8 +15,9 @@ from tradinggroup.runs.figures import columns, figure, number
 from tradinggroup.runs.folder import RunFolder
 from tradinggroup.runs.pages import Calls, Explanation, Listing, Reflections, session_text
 from tradinggroup.runs.summary import ALL
+from tradinggroup.runs.text_overview import text_overview
 from tradinggroup.runs.text_replay import ReplayStep, replay_steps, text_replay
-from tradinggroup.runs.text_show import BUY_AND_HOLD, headline, text_result, text_show
+from tradinggroup.runs.text_show import BUY_AND_HOLD, headline, text_result
 from tradinggroup.runs.text_warnings import run_warnings
 
 if TYPE_CHECKING:
@@ -226,7 +227,7 @@ class Run:
         return plot_forecasts(self.folder, symbol=self._known(symbol))
 
     def __str__(self) -> str:
-        return text_show(self.folder)
+        return text_overview(self.folder)
 
     def __repr__(self) -> str:
         return f"{self.folder.name}  {self.status}\n{text_result(self.folder)}"

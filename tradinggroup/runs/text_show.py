@@ -56,14 +56,14 @@ HOLD_MEANINGS = {
 
 
 def text_show(run: RunFolder) -> str:
-    """The page of one run."""
+    """The whole page of one run (`show --all`)."""
     parts = [
         "\n".join(_head(run)),
         "\n".join(warning_lines(run)),
         "\n".join(wrapped(headline(run))),
-        "\n".join([_metrics_table(run, tuple(METRIC_NAMES)), *guard_lines(run), *_drawdown_lines(run)]),
+        "\n".join([metrics_table(run, tuple(METRIC_NAMES)), *guard_lines(run), *_drawdown_lines(run)]),
         "\n".join(random_lines(run)),
-        _symbols_table(run),
+        symbols_table(run),
         text_costs(run),
         text_forecasts(run.summary()["forecasts"]),
         "\n".join(_risk_lines(run)),
@@ -78,7 +78,7 @@ def text_show(run: RunFolder) -> str:
 def text_result(run: RunFolder) -> str:
     """What a run says when it ends: a small table, warnings, and the sentence last."""
     notes = "\n".join([*warning_lines(run), *_missing_lines(run)])
-    parts = ["\n".join([_metrics_table(run, SHORT_METRICS), *guard_lines(run)]), notes, "\n".join(wrapped(headline(run)))]
+    parts = ["\n".join([metrics_table(run, SHORT_METRICS), *guard_lines(run)]), notes, "\n".join(wrapped(headline(run)))]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -118,8 +118,8 @@ def without_text(settings: Mapping[str, Any]) -> str:
 
 def _head(run: RunFolder) -> Iterator[str]:
     header = run.header
-    yield f"run {run.run_id}  {header['experiment']}  {run.status}  {_model_text(header)}"
-    yield from wrapped(f"{', '.join(run.symbols)}  {_span(header)}  seed {header.get('seed', NONE)}")
+    yield f"run {run.run_id}  {header['experiment']}  {run.status}  {model_text(header)}"
+    yield from wrapped(f"{', '.join(run.symbols)}  {span(header)}  seed {header.get('seed', NONE)}")
     bundle = header.get("bundle") or {}
     basis = str(bundle.get("basis", NONE)).replace("_", " ")
     yield from wrapped(
@@ -134,12 +134,14 @@ def _head(run: RunFolder) -> Iterator[str]:
         yield from wrapped(str(header["note"]), first="note   ")
 
 
-def _model_text(header: Mapping[str, Any]) -> str:
+def model_text(header: Mapping[str, Any]) -> str:
+    """The model that answered, and that there was none where the rules did."""
     title = header.get("title") or NONE
     return "no LLM: the rule-based analyst answered" if title == "no LLM" else f"model {title}"
 
 
-def _span(header: Mapping[str, Any]) -> str:
+def span(header: Mapping[str, Any]) -> str:
+    """First and last session and how many there are."""
     if not header.get("start"):
         return "no session"
     return f"{header['start']}..{header['end']}" + (f"  {counted(header['sessions'], 'session')}" if header.get("sessions") else "")
@@ -160,7 +162,7 @@ def _times(header: Mapping[str, Any]) -> str:
     return line + (f"  tradinggroup {versions['tradinggroup']}" if "tradinggroup" in versions else "")
 
 
-def _metrics_table(run: RunFolder, names: tuple[str, ...]) -> str:
+def metrics_table(run: RunFolder, names: tuple[str, ...]) -> str:
     """Agents and baselines side by side, for ALL."""
     summary = run.summary()
     sides = {"agents": summary["metrics"].get(ALL, {})} | {name: by_symbol.get(ALL, {}) for name, by_symbol in summary["baselines"].items()}
@@ -187,7 +189,8 @@ def _drawdown_lines(run: RunFolder) -> Iterator[str]:
         yield from wrapped(f"the agents' deepest fall: from {peak} to {trough}, {ending}")
 
 
-def _symbols_table(run: RunFolder) -> str:
+def symbols_table(run: RunFolder) -> str:
+    """One row a symbol and ALL; empty where there is one symbol."""
     if len(run.symbols) < 2:
         return ""
     summary = run.summary()
@@ -209,7 +212,7 @@ def _symbols_table(run: RunFolder) -> str:
 
 def _risk_lines(run: RunFolder) -> Iterator[str]:
     """How often the risk layer, the sizing or the open changed what was asked."""
-    decisions, orders = _readable(run.decisions), _readable(run.orders)
+    decisions, orders = readable(run.decisions), readable(run.orders)
     counts = Counter(line["risk"]["reason_code"] for line in decisions)
     counts.update(row["fill_reason_code"] for row in orders if row["fill_reason_code"] is not None)
     counts.update(row["reason_code"] for row in orders if row["order_id"] != order_id(row["symbol"], row["session"]))  # inside a bar
@@ -226,7 +229,7 @@ def _meaning(code: str) -> str:
     return ReasonCode[code].meaning if code in ReasonCode.__members__ else ""
 
 
-def _readable(read: Any) -> list[Line]:
+def readable(read: Any) -> list[Line]:
     """Rows, or none where the file is damaged: `show` still shows the header; whoever reads the rows gets the error."""
     try:
         rows: list[Line] = read()
@@ -292,7 +295,7 @@ def _notes(run: RunFolder) -> Iterator[str]:
         names = " and ".join(name.replace("_", " ") for name in run.header["baselines_hindsight"])
         yield from wrapped(f"{names} know the agents' weights of the whole window (hindsight)", first="caution  ")
     yield from _missing_lines(run)
-    for check in _readable(run.checks):
+    for check in readable(run.checks):
         yield from wrapped(_check_text(check), first="checked  ")
     yield from wrapped("one path of one market: nothing here shows skill; returns have no intervals yet", first="note     ")
 
