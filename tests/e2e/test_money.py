@@ -1,0 +1,109 @@
+"""What a run costs: counted by agent, stopped at the budget, gone on with from there, and never told as zero where nobody knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.answers import good_answer
+from tests.e2e.command import Run, calls, header, latest, row_files
+from tests.models.fault_server import FaultServer, fault_server
+
+PROMPT_USD, COMPLETION_USD = 11 * 2.0 / 1e6, 7 * 8.0 / 1e6
+"""Of one answer of the loopback server."""
+MODELS = """[models."openai:m".price]
+prompt_usd_per_million = 2.0
+completion_usd_per_million = 8.0
+as_of = 2026-01-01
+source = "the tests"
+"""
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultServer]:
+    with fault_server(good_answer) as faults:
+        monkeypatch.setenv("OPENAI_BASE_URL", faults.url)
+        yield faults
+
+
+@pytest.fixture
+def priced(project: Path) -> Path:
+    (project / "models.toml").write_text(MODELS, encoding="utf-8")
+    return project
+
+
+def test_the_bill_is_counted_by_agent_and_recorded_answers_cost_nothing_again(server: FaultServer, priced: Path, tg: Run) -> None:
+    first = tg("backtest", "study", "--json").json
+    answers = {call.key: call for call in calls(latest(priced))}
+    expected = len(answers) * (PROMPT_USD + COMPLETION_USD)
+    assert first["cost_usd"] == pytest.approx(expected)
+    assert first["spent_usd"] == pytest.approx(expected)
+    by_agent = header(latest(priced))["calls"]["by_agent"]
+    assert sum(agent["cost_usd"] for agent in by_agent.values()) == pytest.approx(expected)
+    for agent, counts in by_agent.items():
+        asked = [call for call in answers.values() if call.agent == agent]
+        assert counts["cost_usd"] == pytest.approx(len(asked) * (PROMPT_USD + COMPLETION_USD)), agent
+    assert f"the answers cost {expected:.4f} USD; this run paid {expected:.4f} of it" in tg("show", "latest").out
+
+    again = tg("backtest", "study", "--json").json
+    assert (again["cost_usd"], again["spent_usd"]) == (first["cost_usd"], 0.0)
+    assert "this run paid 0.0000 of it" in tg("show", "latest").out
+
+
+def test_a_budget_stops_a_run_which_goes_on_with_more(server: FaultServer, project: Path, tg: Run) -> None:
+    assert tg("backtest", "study").exit_code == 0
+    whole = row_files(latest(project))
+    (project / "models.toml").write_text(MODELS, encoding="utf-8")
+    stopped = tg("backtest", "study", "--calls", "refresh", "--max-cost-usd", "0.05")
+    folder = latest(project)
+    assert stopped.exit_code == 4
+    assert "Traceback" not in stopped.err
+    (line,) = stopped.error_lines
+    assert line.startswith("BUDGET_REACHED: ")
+    assert "--resume" in stopped.err
+    assert header(folder)["status"] == "budget"
+    spent = header(folder)["spent_usd"]
+    assert 0 < spent <= 0.05
+    assert spent == pytest.approx(len(_keys(folder)) * (PROMPT_USD + COMPLETION_USD)), "what was paid for is there"
+    assert all(whole[name].startswith(rows) for name, rows in row_files(folder).items())
+
+    asked, answered = len(server.requests), len(_keys(folder))
+    same = tg("backtest", "--resume", "latest")
+    assert (same.exit_code, len(server.requests)) == (4, asked), "what it spent before counts"
+    refused = tg("backtest", "--resume", "latest", "--seed", "3")
+    assert (refused.exit_code, refused.error_lines[0].startswith("USAGE: --resume cannot go with --seed")) == (2, True)
+    done = tg("backtest", "--resume", "latest", "--max-cost-usd", "5", "--json")
+    assert (done.exit_code, done.json["status"]) == (0, "success")
+    assert len(server.requests) - asked == len(_keys(folder)) - answered, "only what was not answered is asked"
+    assert done.json["spent_usd"] == pytest.approx(len(_keys(folder)) * (PROMPT_USD + COMPLETION_USD))
+    assert row_files(folder) == whole
+    assert header(folder)["settings"]["max_cost_usd"] == 5
+
+
+def _keys(folder: Path) -> set[str]:
+    return {call.key for call in calls(folder)}
+
+
+@pytest.mark.parametrize("words", [["--max-cost-usd", "5"], ["--set", "max_cost_usd=5"]])
+def test_a_budget_for_a_model_without_a_price_is_refused(project: Path, tg: Run, server: FaultServer, words: list[str]) -> None:
+    result = tg("backtest", "study", *words)
+    assert result.exit_code == 2
+    (line,) = result.error_lines
+    assert line.startswith("PRICE_UNKNOWN: max_cost_usd=5 cannot be kept: nobody stated a price of openai:m")
+    assert server.requests == []
+    assert not (project / "backtests" / "runs").exists()
+
+
+def test_without_a_price_tokens_are_counted_and_usd_is_unknown(server: FaultServer, project: Path, tg: Run) -> None:
+    result = tg("backtest", "study", "--json").json
+    assert (result["cost_usd"], result["spent_usd"]) == (None, None)
+    by_agent = header(latest(project))["calls"]["by_agent"]
+    assert all(agent["cost_usd"] is None and agent["prompt_tokens"] > 0 for agent in by_agent.values())
+    assert "is not known: no price in models.toml" in tg("show", "latest").out
+
+
+def test_rules_cost_nothing_and_fit_any_budget(project: Path, tg: Run) -> None:
+    result = tg("backtest", "study", "--model", "rules", "--max-cost-usd", "0.01", "--json")
+    assert (result.exit_code, result.json["cost_usd"], result.json["spent_usd"]) == (0, 0.0, 0.0)
