@@ -66,11 +66,13 @@ class BaselineJob:
         made: Mapping[str, BaselineResult] | None = None,
         stop: Event | None = None,
     ) -> BaselineReport:
+        looks_at_prices = not set(names) <= {*HINDSIGHT, *(made or ())}
+        markets = self._markets if looks_at_prices else {}
         return run_baselines(
             names,
             self._markets,
-            histories={symbol: history_of(self._inputs.bundle, symbol, market.sessions[-1]) for symbol, market in self._markets.items()},
-            settings=_settings(self._inputs, self._markets),
+            histories={symbol: history_of(self._inputs.bundle, symbol, market.sessions[-1]) for symbol, market in markets.items()},
+            settings=_settings(self._inputs, guard=_guard(self._inputs, markets) if self._inputs.experiment.guarded else None),
             agents=agents,
             made=made,
             stop=stop,
@@ -102,7 +104,7 @@ def _symbols_won(draws: RandomDraws, metrics: Figures, held: Figures | None) -> 
     return {"agents": len(won), "of": len(returns), "distribution": {str(number): share for number, share in shares.items()}}
 
 
-def _settings(inputs: RunInputs, markets: Mapping[str, SymbolMarket]) -> BaselineSettings:
+def _settings(inputs: RunInputs, *, guard: Guard | None) -> BaselineSettings:
     experiment = inputs.experiment
     return BaselineSettings(
         cash_usd=experiment.cash_usd,
@@ -112,7 +114,7 @@ def _settings(inputs: RunInputs, markets: Mapping[str, SymbolMarket]) -> Baselin
         random_draws=experiment.random_draws,
         training_years={symbol: experiment.training_years_of(symbol) for symbol in experiment.symbols},
         execution=Execution.of(experiment),
-        guard=_guard(inputs, markets) if experiment.guarded else None,
+        guard=guard,
     )
 
 
