@@ -233,6 +233,14 @@ class ExecutionSettings(Section):
     )
 
 
+class StatisticsSettings(Section):
+    """How the intervals of a run are made."""
+
+    bootstrap_draws: Annotated[int, Field(ge=100, le=100_000)] = Field(
+        2_000, description="resampled windows behind every interval and p-value (ours)"
+    )
+
+
 class ModelSettings(Section):
     """How model servers are asked."""
 
@@ -335,6 +343,7 @@ class Experiment(Section):
     retrieval: RetrievalSettings = RetrievalSettings()
     costs: CostSettings = CostSettings()
     execution: ExecutionSettings = ExecutionSettings()
+    statistics: StatisticsSettings = StatisticsSettings()
     models: ModelSettings = ModelSettings()
     holdout: HoldoutSettings = HoldoutSettings()
 

@@ -22,6 +22,7 @@ from tradinggroup.runs.baseline_figures import BaselineJob, random_figures
 from tradinggroup.runs.folder import RunFolder
 from tradinggroup.runs.forecast_figures import forecast_figures
 from tradinggroup.runs.inputs import RunInputs
+from tradinggroup.runs.statistics_figures import power_figures, statistics_figures
 from tradinggroup.runs.summary import HOLD_KINDS
 
 Rows = Sequence[Mapping[str, Any]]
@@ -108,7 +109,8 @@ def result_figures(
     rate = inputs.experiment.cash_rate_per_year
     agents = _agent_rows(run, inputs.experiment.symbols) if inputs.experiment.agents_enabled else None
     report, baselines = BaselineJob(inputs, markets).run_rest(agents, made)
-    metrics = _plain(metrics_by_symbol(agents.equity, agents.fills, cash_rate_per_year=rate)) if agents is not None else {}
+    measured = metrics_by_symbol(agents.equity, agents.fills, cash_rate_per_year=rate) if agents is not None else {}
+    metrics, power = _plain(measured), power_figures(inputs, markets)
     figures = {
         "holds": hold_figures(run),
         "orders": order_figures(run),
@@ -121,6 +123,8 @@ def result_figures(
         "baselines_guarded": [name for name in baselines if report.results[name].guarded],
         "random": random_figures(report.draws, metrics=metrics, baselines=baselines),
         "forecasts": forecast_figures(inputs, run.outcomes()),
+        "statistics": statistics_figures(inputs, agents, measured, report),
+        "power": power.to_plain() if power is not None else {},
         "warnings": [FINSABER_WARNING] if inputs.experiment.convention == "finsaber" else [],
     }
     return figures, report

@@ -66,8 +66,8 @@ def deflation(own: Returns, trials: Sequence[Returns], *, count: int, cash_rate_
     except UndefinedError as reason:
         return Deflation(*known, None, None, None, str(reason))
     if variance is None and count > 1:
-        reason = f"no other of the {count} trials shares {MINIMUM_OVERLAP_SESSIONS} sessions with it"
-        return Deflation(*known, moments.sharpe_per_session, None, None, reason)
+        alone = f"no other of the {count} trials shares {MINIMUM_OVERLAP_SESSIONS} sessions with it"
+        return Deflation(*known, moments.sharpe_per_session, None, None, alone)
     expected = expected_maximum_sharpe(effective, variance or 0.0)
     try:
         probability = probabilistic_sharpe_ratio(moments, benchmark_per_session=expected)
