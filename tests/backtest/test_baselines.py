@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -16,13 +17,14 @@ from tests.factories import make_bundle, make_frames
 from tradinggroup.backtest.baselines.history import SessionHistory, history_of
 from tradinggroup.backtest.baselines.ledger import accounts_of_paths
 from tradinggroup.backtest.baselines.paths import PathTrader, WeightPath, circular_offsets, executed_path, mean_weight, shifted_paths
-from tradinggroup.backtest.baselines.random_draws import draw_random
+from tradinggroup.backtest.baselines.random_draws import RandomDraws, draw_random
 from tradinggroup.backtest.baselines.rules import BuyAndHold, ConstantExposure, Costs, FollowSignals
-from tradinggroup.backtest.baselines.runner import AgentRows, run_baselines
+from tradinggroup.backtest.baselines.runner import AgentRows, BaselinesStoppedError, run_baselines
 from tradinggroup.backtest.baselines.shared import BaselineSettings
 from tradinggroup.backtest.baselines.signals import RULES, momentum, sma_cross
 from tradinggroup.backtest.baselines.targets import affordable_counts, commissions_usd, order_for_weight, shares_for_weights
 from tradinggroup.backtest.market import SymbolMarket
+from tradinggroup.backtest.metrics import metrics_by_symbol
 from tradinggroup.backtest.sink import Row
 from tradinggroup.data.bundle import write_bundle
 from tradinggroup.data.records import PriceBasis
@@ -209,6 +211,54 @@ def test_the_random_baseline_is_the_draw_with_the_median_return() -> None:
     assert len(report.draws.offsets) == len(draws.total_returns) == 78
     assert found == pytest.approx(sorted(draws.total_returns)[(78 - 1) // 2], abs=1e-9)
     assert report.draws.agents_percentile == pytest.approx(np.mean(draws.total_returns < agents_return))
+
+
+def test_the_draws_are_a_distribution_at_each_close_and_in_symbols_won() -> None:
+    draws = RandomDraws(
+        offsets=np.array([1, 2, 3, 4]),
+        total_returns=np.array([-0.1, 0.0, 0.1, 0.2]),
+        agents_percentile=0.5,
+        symbol_returns={"A": np.array([0.1, 0.2, 0.3, 0.0]), "B": np.array([0.1, 0.1, 0.1, 0.3])},
+        sessions=(day(0), day(1)),
+        band_usd=np.array([[1.0, 6.0], [2.0, 7.0], [3.0, 8.0], [4.0, 9.0], [5.0, 10.0]]),
+        exposure_fraction=0.5,
+        turnover_per_year=2.0,
+    )
+    assert draws.won_against({"A": 0.1, "B": 0.1}) == {0: 0.25, 1: 0.75, 2: 0.0}
+    assert draws.won_against({"A": 0.05, "B": 0.05}) == {0: 0.0, 1: 0.25, 2: 0.75}
+    assert draws.return_quantiles == pytest.approx({"q05": -0.085, "q25": -0.025, "q50": 0.05, "q75": 0.125, "q95": 0.185})
+    assert draws.band_rows[1] == {"session": day(1), "q05_usd": 6.0, "q25_usd": 7.0, "q50_usd": 8.0, "q75_usd": 9.0, "q95_usd": 10.0}
+
+
+def test_the_band_is_that_of_every_draw_on_the_engine() -> None:
+    windows = {"A": walk(1, 30, symbol="A"), "B": walk(2, 30, symbol="B")}
+    agents = agents_on(windows)
+    paths = {symbol: executed_path(agents.equity[symbol], agents.fills[symbol]) for symbol in windows}
+    draws = draw_random(windows, paths, agents_return=0.0, settings=SETTINGS)
+    equity, results = np.zeros((28, 30)), []
+    for symbol, window in windows.items():
+        shifted = shifted_paths(paths[symbol], draws.offsets)
+        results.append(
+            [
+                play(window, PathTrader(WeightPath(*each), window.sessions, COSTS))
+                for each in zip(shifted.weights, shifted.traded, strict=True)
+            ]
+        )
+        equity += [result.equity_usd for result in results[-1]]
+    assert draws.band_usd == pytest.approx(np.quantile(equity, [0.05, 0.25, 0.5, 0.75, 0.95], axis=0), rel=1e-9)
+    figures = [
+        metrics_by_symbol({"A": a.equity, "B": b.equity}, {"A": a.fills, "B": b.fills}, cash_rate_per_year=0.0)["ALL"]
+        for a, b in zip(*results, strict=True)
+    ]
+    assert draws.exposure_fraction == pytest.approx(np.mean([each.exposure_fraction for each in figures]), rel=1e-9)
+    assert draws.turnover_per_year == pytest.approx(np.mean([each.turnover_per_year for each in figures]), rel=1e-9)
+
+
+def test_baselines_stop_when_they_are_asked_to() -> None:
+    stop = Event()
+    stop.set()
+    with pytest.raises(BaselinesStoppedError):
+        run_baselines(["buy_and_hold"], {"X": walk(1)}, histories={}, settings=SETTINGS, agents=None, stop=stop)
 
 
 def test_agents_that_never_trade_stand_in_the_middle() -> None:
