@@ -169,7 +169,11 @@ def test_calls_by_agent_session_and_text(opened: Run) -> None:
     found = opened.calls(agent="decision", session="2023-09-12", symbol="BOLT")
     assert [call.messages[0].content for call in found] == ["BOLT 2023-09-12: a breakout?"]
     assert "1 model call" in str(found)
-    assert "and 11 more" in str(opened.calls())
+    assert "16 model calls" in str(opened.calls())
+    assert "buy 0.70 <script>" in str(opened.calls())
+    assert len(opened.calls(failed=True)) == 0
+    with pytest.raises(UsageError, match="no agent decisions"):
+        opened.calls(agent="decisions")
 
 
 def test_calls_without_recordings_is_one_clear_error(run: RunFolder) -> None:

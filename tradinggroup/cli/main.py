@@ -20,6 +20,7 @@ from tradinggroup.cli import (
     explain,
     fork,
     init,
+    logs,
     models,
     recordings,
     reflections,
@@ -45,6 +46,7 @@ COMMANDS: tuple[tuple[str, Any], ...] = (
     ("explain", explain),
     ("replay", replay),
     ("reflections", reflections),
+    ("logs", logs),
     ("verify", verify),
     ("fork", fork),
 )

@@ -5,20 +5,22 @@ from __future__ import annotations
 import html
 from collections.abc import Iterator, Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from typing import Generic, TypeVar, overload
 
 from tradinggroup.errors import DataError, ErrorCode
+from tradinggroup.models.recording_rows import CallRecord
+from tradinggroup.runs.call_log import LoggedCall
 from tradinggroup.runs.case import Case, cases_of
-from tradinggroup.runs.figures import counted, printable, wrapped
+from tradinggroup.runs.figures import counted
 from tradinggroup.runs.folder import Line, RunFolder
 from tradinggroup.runs.text_explain import text_explain
+from tradinggroup.runs.text_logs import CALLS_LISTED, call_table, call_text
 from tradinggroup.runs.text_reflections import reflection_rows, text_reflections
 
-if TYPE_CHECKING:
-    from tradinggroup.models.recording_rows import CallRecord
 
 Item = TypeVar("Item")
-CALLS_SHOWN = 5
+CALLS_SHOWN = 3
+"""Up to so many calls are shown whole."""
 _PRE = '<pre style="white-space: pre-wrap; line-height: 1.25; font-family: var(--jp-code-font-family, monospace)">'
 
 
@@ -101,22 +103,15 @@ class Reflections(Listing[Line]):
         return Reflections(self._run, used_by=(session_text(session), symbol), agent=agent)
 
 
-class Calls(Listing["CallRecord"]):
-    """Model calls of a run, as asked and answered, by session, symbol and agent."""
+class Calls(Listing[CallRecord]):
+    """Model calls of a run, as asked and answered, by session, symbol and agent: in full where they are few, else as a list."""
 
-    def __init__(self, calls: Sequence[CallRecord]) -> None:
+    def __init__(self, calls: Sequence[LoggedCall]) -> None:
         parts = [counted(len(calls), "model call")]
-        parts += ["\n".join(call_lines(call)) for call in calls[:CALLS_SHOWN]]
-        if len(calls) > CALLS_SHOWN:
-            parts.append(f"and {len(calls) - CALLS_SHOWN:,d} more")
-        super().__init__(calls, "\n\n".join(parts))
-
-
-def call_lines(call: CallRecord) -> Iterator[str]:
-    """One call in words: where it belongs, the prompt, the answer."""
-    source = "recorded" if call.recorded else "asked"
-    yield f"{call.session} {call.symbol} {call.agent} {call.purpose}   {source}, {counted(call.attempts, 'attempt')}"
-    for message in call.messages:
-        yield from wrapped(message.content, first=f"  {message.role:<9} | ", then="            | ")
-    answer: Any = call.text if call.failure is None else f"FAILED ({call.failure.kind}): {call.failure.detail}"
-    yield from wrapped(printable(str(answer)), first="  answer    | ", then="            | ")
+        if len(calls) <= CALLS_SHOWN:
+            parts += [call_text(call) for call in calls]
+        else:
+            parts.append(call_table(calls[:CALLS_LISTED]))
+        if len(calls) > CALLS_LISTED:
+            parts.append(f"and {len(calls) - CALLS_LISTED:,d} more")
+        super().__init__([each.call for each in calls], "\n\n".join(parts))

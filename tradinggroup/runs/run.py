@@ -200,19 +200,22 @@ class Run:
         )
 
     def calls(
-        self, *, agent: str | None = None, session: date | str | None = None, symbol: str | None = None, text: str | None = None
+        self,
+        *,
+        agent: str | None = None,
+        session: date | str | None = None,
+        symbol: str | None = None,
+        text: str | None = None,
+        failed: bool = False,
     ) -> Calls:
-        """The model calls that match. `text` is looked for in prompts and answers, whatever its case.
+        """The model calls that match. `text` is looked for in prompts, answers and reasoning, whatever its case.
 
-        Raises DataError where the run's recordings are missing or damaged.
+        Raises UsageError for an agent that does not exist, DataError where the run's recordings are missing or damaged.
         """
-        from tradinggroup.models.recordings import RecordingStore
+        from tradinggroup.runs.call_log import logged_calls
 
-        with RecordingStore.open(self.folder.recordings, readonly=True) as store:
-            day = None if session is None else session_text(session)
-            found = store.read_calls(session=day, symbol=self._known(symbol), agent=agent)
-        wanted = (text or "").casefold()
-        return Calls([call for call in found if wanted in "\n".join([*(m.content for m in call.messages), call.text]).casefold()])
+        day = None if session is None else session_text(session)
+        return Calls(logged_calls(self.folder, session=day, symbol=self._known(symbol), agent=agent, text=text, failed=failed))
 
     def plot(self, *, symbol: str | None = None) -> RunFigure:
         """A matplotlib figure: equity beside the baselines and the drawdown; with `symbol` also its price and fills."""

@@ -229,7 +229,9 @@ def _calls(run: RunFolder, case: Case) -> Iterator[str]:
     counts = call_counts(run, case)
     if counts:
         by_agent = ", ".join(f"{agent} {count}" for agent, count in counts.items())
-        yield from _part("  calls", f"{sum(counts.values())} ({by_agent}) in recordings.sqlite")
+        yield from _part(
+            "  calls", f"{sum(counts.values())} ({by_agent}): tradinggroup logs RUN --session {case.session} --symbol {case.symbol}"
+        )
 
 
 def _reasons(answer: Line, lesson: Line | None) -> Iterator[str]:

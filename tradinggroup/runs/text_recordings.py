@@ -64,6 +64,7 @@ def _call_lines(call: Mapping[str, Any]) -> list[str]:
         lines += wrapped(f"{call['failure']['kind']}: {call['failure']['detail']}", first="failed    ")
     if call["also_asked"]:
         lines.append(f"shared    with {counted(call['also_asked'], 'other call')} of this run that asked the same")
+    lines.append(f"prompt    tradinggroup logs RUN --call {call['key'].removeprefix('sha256:')[:8]}")
     return lines
 
 
