@@ -33,6 +33,8 @@ def _is_read(path: tuple[str, ...], sources: dict[Path, str]) -> bool:
     attribute = re.compile(rf"\.{name}\b(?!\()")
     if sum(other[-1] == name for other in PATHS) == 1:
         return any(attribute.search(source) for source in sources.values())
+    if not sections:
+        return any(re.search(rf"\bexperiment\.{name}\b", source) for source in sources.values())
     owner: type[BaseModel] = Experiment
     for section in sections:
         kind = owner.model_fields[section].annotation

@@ -21,9 +21,9 @@ from pydantic.fields import FieldInfo
 from tradinggroup.errors import ErrorCode, UsageError
 from tradinggroup.project import Project, defaults_root
 from tradinggroup.setting_tree import DEFAULT_ORIGIN, allowed_words, invalid_setting, is_list, known_settings, plain, sections, short
-from tradinggroup.settings import CONVENTION_BASELINES, Experiment
+from tradinggroup.settings import CONVENTION_BASELINES, REFERENCES, Experiment
 from tradinggroup.variants import KEY as VARIANTS
-from tradinggroup.variants import Variant, take_variants
+from tradinggroup.variants import Variant, crossed, take_variants
 
 SHOW_ALL = "All settings: tradinggroup config show."
 
@@ -114,7 +114,7 @@ class _Source:
         own: dict[str, Any] = {}
         _flatten(variant.settings, "", own)
         for key in own:
-            _refuse_unknown(key, f"{self.shown} variant {variant.name}")
+            refuse_unknown(key, f"{self.shown} variant {variant.name}")
             if key in overrides:
                 text = f"{key}, origin={overrides[key][1]}: the variants of {self.shown} differ in it"
                 raise UsageError(ErrorCode.SETTING_INVALID, text, remedy="Leave it out, or change it in the file.")
@@ -139,14 +139,18 @@ def load_experiment(project: Project, name: str, overrides: Sequence[Override] =
     return _Source.read(project, name).resolved(_merged_overrides(overrides))
 
 
-def load_variants(project: Project, name: str, overrides: Sequence[Override] = ()) -> list[ResolvedExperiment]:
+def load_variants(
+    project: Project, name: str, overrides: Sequence[Override] = (), *, cells: Sequence[Variant] = ()
+) -> list[ResolvedExperiment]:
     """The runs that the experiment `name` stands for: each of its variants in their order, or itself where it has none.
 
     A variant's settings lie over the file's, and its name behind the experiment's. Overrides reach all of them; one for a
-    setting that the variants differ in would make them equal, and is refused. Raises UsageError as `load_experiment`.
+    setting that the variants differ in would make them equal, and is refused. With `cells`, variants that the file does not have
+    (see `tradinggroup.cells`), each variant is run in each cell. Raises UsageError as `load_experiment`.
     """
     source, merged = _Source.read(project, name), _merged_overrides(overrides)
-    return [source.resolved(merged, variant) for variant in source.variants] or [source.resolved(merged)]
+    variants = crossed(source.variants, cells)
+    return [source.resolved(merged, variant) for variant in variants] or [source.resolved(merged)]
 
 
 def experiment_to_toml(experiment: Experiment) -> str:
@@ -219,7 +223,7 @@ def _from_text(text: str, shown: str) -> tuple[dict[str, Any], tuple[Variant, ..
     _flatten(tree, "", flat)
     for key in flat:
         line = _line_of(text, key)
-        _refuse_unknown(key, f"{shown} line {line}" if line else shown)
+        refuse_unknown(key, f"{shown} line {line}" if line else shown)
     return flat, variants
 
 
@@ -252,7 +256,8 @@ def _bare(key: str) -> str:
     return re.sub(r"[\"'\s]", "", key)
 
 
-def _refuse_unknown(key: str, origin: str) -> None:
+def refuse_unknown(key: str, origin: str) -> None:
+    """Raise UsageError SETTING_UNKNOWN, or SETTING_INVALID for a table, where `key` is no setting; `origin` is who gave it."""
     if key in known_settings():
         return
     if key == VARIANTS:
@@ -285,9 +290,9 @@ def _merged_overrides(overrides: Sequence[Override]) -> dict[str, tuple[Any, str
     """Dotted key -> (value, origin). Repeated lists add up; a single value given twice, and differently, is an error."""
     merged: dict[str, tuple[Any, str]] = {}
     for override in overrides:
-        _refuse_unknown(override.key, override.origin)
+        refuse_unknown(override.key, override.origin)
         field = known_settings()[override.key]
-        value = _read_value(override.value, field)
+        value = read_value(override.value, field)
         if override.key in merged:
             earlier, origin = merged[override.key]
             if is_list(field) and isinstance(earlier, list) and isinstance(value, list):
@@ -313,7 +318,7 @@ def _agree(earlier: object, later: object) -> bool:
     return all(later[name] == earlier[name] for name in later if name in earlier)
 
 
-def _read_value(value: object, field: FieldInfo) -> Any:
+def read_value(value: object, field: FieldInfo) -> Any:
     """The value of an override; see `Override` for how text is read."""
     if not isinstance(value, str):
         return list(value) if isinstance(value, tuple) else value
@@ -386,6 +391,7 @@ def _check_meaning(experiment: Experiment, origins: Mapping[str, str]) -> None:
     _check_convention(experiment, origins)
     _check_clock(experiment, origins)
     _check_commission(experiment, origins)
+    _check_guard(experiment, origins)
     for part, agent in (("news", "news_sentiment"), ("filings", "report_retrieval")):
         if part in experiment.placebo and agent in experiment.without:
             text = f"placebo={part} without={agent}, origin={origins['placebo']}: nobody reads what it would replace"
@@ -409,6 +415,17 @@ def _check_commission(experiment: Experiment, origins: Mapping[str, str]) -> Non
     if costs.commission != "basis_points" and costs.commission_bps != type(costs)().commission_bps:
         text = f"{key}={costs.commission_bps:g}, origin={origins.get(key, DEFAULT_ORIGIN)}: not read under commission={costs.commission}"
         raise UsageError(ErrorCode.SETTING_INVALID, text, remedy="Set costs.commission = basis_points, or leave it out.")
+
+
+def _check_guard(experiment: Experiment, origins: Mapping[str, str]) -> None:
+    """Refuse a guard that guards nothing, and a style of none: who gives it believes in its stops."""
+    style = experiment.guarded_style
+    if experiment.guarded and set(experiment.baselines) <= set(REFERENCES):
+        text = f"guarded=true, origin={origins.get('guarded', DEFAULT_ORIGIN)}: no baseline of the experiment can be guarded"
+        raise UsageError(ErrorCode.SETTING_INVALID, text, remedy="Name a rule or a model, such as sma_cross, or leave guarded out.")
+    if not experiment.guarded and style != Experiment.model_fields["guarded_style"].get_default():
+        text = f"guarded_style={style}, origin={origins.get('guarded_style', DEFAULT_ORIGIN)}: not read under guarded=false"
+        raise UsageError(ErrorCode.SETTING_INVALID, text, remedy="Set guarded = true, or leave it out.")
 
 
 def _check_convention(experiment: Experiment, origins: Mapping[str, str]) -> None:

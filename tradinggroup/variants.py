@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +41,31 @@ def take_variants(tree: dict[str, Any], *, shown: str) -> tuple[Variant, ...]:
             text = f"{shown}: two variants are called {variant.name}, as far as letters and digits go"
             raise UsageError(ErrorCode.EXPERIMENT_INVALID, text, remedy="Rename one: run folders are named after them.")
     return variants
+
+
+def crossed(variants: Sequence[Variant], cells: Sequence[Variant]) -> Sequence[Variant]:
+    """Every variant in every cell. Raises UsageError SETTING_INVALID for a setting that both give."""
+    if not (variants and cells):
+        return variants or cells
+    return [
+        Variant(f"{variant.name}; {cell.name}", _merged(variant.settings, cell.settings, variant.name))
+        for variant in variants
+        for cell in cells
+    ]
+
+
+def _merged(own: Mapping[str, Any], over: Mapping[str, Any], name: str, prefix: str = "") -> dict[str, Any]:
+    """Both tables as one; no setting may stand in both."""
+    merged = dict(own)
+    for key, value in over.items():
+        if isinstance(value, dict) and isinstance(own.get(key), dict):
+            merged[key] = _merged(own[key], value, name, f"{prefix}{key}.")
+        elif key in own:
+            text = f"--vary: {prefix}{key} is given by the variant {name} of the experiment too"
+            raise UsageError(ErrorCode.SETTING_INVALID, text, remedy="Vary another setting, or take it out of the variants.")
+        else:
+            merged[key] = value
+    return merged
 
 
 def _variant(table: Mapping[str, Any], number: int, shown: str) -> Variant:

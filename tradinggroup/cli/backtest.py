@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from tradinggroup.cli.check import show_check
+from tradinggroup.cli.many import print_many, wanted_runs
 from tradinggroup.cli.options import JsonOption, Overrides, setting_options
 from tradinggroup.cli.output import emit_json, narrate, only_json_on_stdout, project_of, saved, shown_path
 from tradinggroup.cli.progress import BarProgress, PlainProgress, make_progress
@@ -34,6 +35,13 @@ Calls = Annotated[
 ]
 Note = Annotated[str | None, typer.Option("--note", metavar="TEXT", help="A sentence for the header of the run.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Check and estimate only, as `check` does.")]
+Runs = Annotated[int, typer.Option("--runs", metavar="N", min=1, max=1000, help="Run it N times, as samples of the same models.")]
+Vary = Annotated[
+    list[str] | None, typer.Option("--vary", metavar="KEY=A,B", help="A run for each value of a setting; repeat for combinations.")
+]
+Unseal = Annotated[
+    str | None, typer.Option("--unseal", metavar="REASON", help="Look at the sealed hold-out; the ledger keeps when and why.")
+]
 Resume = Annotated[str | None, typer.Option("--resume", metavar="RUN", help="Go on with an interrupted run in its own folder.")]
 
 
@@ -46,32 +54,58 @@ def command(
     calls: Calls = "record",
     note: Note = None,
     dry_run: DryRun = False,
+    runs: Runs = 1,
+    vary: Vary = None,
+    unseal: Unseal = None,
     resume: Resume = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run an experiment and write a run folder.
 
-    Ends with one sentence, and the path of the folder; an experiment with variants runs each, and ends with a table. Exit 1 when
-    a run is invalid.
+    Ends with one sentence, and the path of the folder; an experiment with variants runs each, and ends with a table, as do
+    --vary and --runs. Exit 1 when a run is invalid.
     """
     project = project_of(context)
     if resume is not None:
-        _refuse_beside_resume(experiment, note=note, dry_run=dry_run)
+        many = "--vary" if vary else "--runs" if runs > 1 else "--unseal" if unseal is not None else None
+        _refuse_beside_resume(experiment, note=note, other="--dry-run" if dry_run else many)
         return finish(_resumed(project, resume, calls, overrides, as_json=as_json), as_json=as_json)
     if experiment is None:
         raise UsageError(ErrorCode.USAGE, "no EXPERIMENT", remedy=f"Name one: {EXAMPLE}, or go on with a run: --resume RUN.")
-    from tradinggroup.experiment import load_variants
-
-    wanted = load_variants(project, experiment, overrides)
+    wanted = wanted_runs(project, experiment, overrides, vary=vary or [], runs=runs)
     if dry_run:
-        for each in wanted:
-            _narrate_headline(each.experiment)
-        return show_check(project, wanted, as_json=as_json)
-    arguments = {"experiment": experiment, **wanted[0].arguments}
-    runs = [_run(project, each, calls, note=note, arguments=arguments, as_json=as_json) for each in wanted]
-    if wanted[0].variant is None:
-        return finish(runs[0], as_json=as_json)
-    return _finish_variants(runs, as_json=as_json)
+        for cell in wanted:
+            _narrate_headline(cell[0].experiment)
+        return show_check(project, [cell[0] for cell in wanted], runs=runs, unseal=unseal, as_json=as_json)
+    if len(wanted) * runs > 1:
+        _check_all(project, wanted, calls, unseal=unseal, as_json=as_json)
+    asked = {"experiment": experiment, **({"vary": vary} if vary else {}), **({"runs": runs} if runs > 1 else {})}
+    made = [
+        [_run(project, each, calls, note=note, unseal=unseal, arguments=asked | each.arguments, as_json=as_json) for each in cell]
+        for cell in wanted
+    ]
+    if runs > 1:
+        print_many(made, as_json=as_json)
+        return exit_as([run for cell in made for run in cell])
+    if wanted[0][0].variant is None:
+        return finish(made[0][0], as_json=as_json)
+    return _finish_variants([run for cell in made for run in cell], as_json=as_json)
+
+
+def _check_all(
+    project: Project,
+    wanted: list[list[ResolvedExperiment]],
+    calls: Literal["record", "replay", "refresh"],
+    *,
+    unseal: str | None,
+    as_json: bool,
+) -> None:
+    """Refuse a table of runs before its first run where any of them would be refused."""
+    from tradinggroup.runs.execute import RunOptions, check_ready
+
+    with only_json_on_stdout(as_json):
+        for cell in wanted:
+            check_ready(project, cell[0], RunOptions(calls=calls, unseal=unseal))
 
 
 def _run(
@@ -80,13 +114,14 @@ def _run(
     calls: Literal["record", "replay", "refresh"],
     *,
     note: str | None,
+    unseal: str | None,
     arguments: dict[str, Any],
     as_json: bool,
 ) -> RunFolder:
     _narrate_headline(resolved.experiment)
     from tradinggroup.runs.execute import RunOptions, run_experiment
 
-    options = RunOptions(calls=calls, note=note, arguments=arguments)
+    options = RunOptions(calls=calls, note=note, arguments=arguments, unseal=unseal)
     with only_json_on_stdout(as_json), shown_progress() as progress, says_how_to_go_on(project):
         return run_experiment(project, resolved, options, progress)
 
@@ -108,8 +143,8 @@ def headline(experiment: Experiment) -> str:
     return f"run {experiment.name}: {count} symbol{'s' if count != 1 else ''}, {experiment.start}..{experiment.end}, {model}{workers}"
 
 
-def _refuse_beside_resume(experiment: str | None, *, note: str | None, dry_run: bool) -> None:
-    given = [experiment, note, "--dry-run" if dry_run else None]
+def _refuse_beside_resume(experiment: str | None, *, note: str | None, other: str | None) -> None:
+    given = [experiment, note, other]
     extra = [value for value in given if value is not None]
     if extra:
         remedy = "A resumed run keeps the experiment, settings and note of its folder; leave it out, or start a new run."
@@ -181,6 +216,11 @@ def _finish_variants(runs: list[RunFolder], *, as_json: bool) -> None:
         print(text_variants(runs))
         for run in runs:
             saved(run.path)
+    exit_as(runs)
+
+
+def exit_as(runs: Sequence[RunFolder]) -> None:
+    """Exit as the worst status of the runs says."""
     exit_code = max(EXIT_CODES.get(run.status, 1) for run in runs)
     if exit_code:
         raise typer.Exit(exit_code)

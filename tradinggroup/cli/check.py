@@ -35,26 +35,50 @@ def command(context: typer.Context, experiment: ExperimentArgument, *, overrides
     show_check(project, load_variants(project, experiment, overrides), as_json=as_json)
 
 
-def show_check(project: Project, wanted: Sequence[ResolvedExperiment], *, as_json: bool) -> None:
-    """Print the checks and the plan, of each variant where there are some. Exits 1 when a check failed."""
+def show_check(project: Project, wanted: Sequence[ResolvedExperiment], *, as_json: bool, runs: int = 1, unseal: str | None = None) -> None:
+    """Print the checks and the plan, of each variant where there are some, and of all of them `runs` times. Exits 1 when a check failed."""
     with only_json_on_stdout(as_json):
-        checked = [_checked(project, resolved) for resolved in wanted]
+        checked = [_checked(project, resolved, unseal) for resolved in wanted]
     is_ready = all(each["ok"] for each in checked)
     has_variants = wanted[0].variant is not None
+    total = _total(checked, runs) if len(wanted) * runs > 1 else {}
     if as_json:
-        emit_json({"ok": is_ready, "runs": checked} if has_variants else checked[0])
+        emit_json(({"ok": is_ready, "runs": checked} if has_variants else checked[0]) | total)
     else:
         titles = [f"variant {resolved.variant}\n" if has_variants else "" for resolved in wanted]
         print("\n\n".join(title + _text(each) for title, each in zip(titles, checked, strict=True)))
+        if total:
+            print("\n" + _row_text("total", "", _total_text(total["total"])))
     if not is_ready:
         raise typer.Exit(1)
 
 
-def _checked(project: Project, resolved: ResolvedExperiment) -> dict[str, Any]:
+def _total(checked: Sequence[dict[str, Any]], runs: int) -> dict[str, Any]:
+    """What all runs together would ask and cost at most; None where that of one of them is not known."""
+    plans = [each["plan"] for each in checked]
+    costs = [plan["cost_usd"] if plan else None for plan in plans]
+    known = [cost for cost in costs if cost is not None]
+    calls = sum(plan["calls_estimated"] for plan in plans if plan) * runs if all(plans) else None
+    return {
+        "total": {
+            "runs": len(checked) * runs,
+            "calls_estimated": calls,
+            "cost_usd": sum(known) * runs if len(known) == len(costs) else None,
+        }
+    }
+
+
+def _total_text(total: dict[str, Any]) -> str:
+    calls = "calls not known" if total["calls_estimated"] is None else f"up to {total['calls_estimated']:,} calls"
+    cost = "cost in USD unknown" if total["cost_usd"] is None else f"cost up to {total['cost_usd']:.2f} USD"
+    return f"{total['runs']:,} runs, {calls}, {cost}; calls that runs share are asked once"
+
+
+def _checked(project: Project, resolved: ResolvedExperiment, unseal: str | None) -> dict[str, Any]:
     from tradinggroup.runs.estimate import estimate, prompts_line
     from tradinggroup.runs.preview import check_experiment
 
-    lines = check_experiment(project, resolved)
+    lines = check_experiment(project, resolved, unseal=unseal)
     plan = estimate(project, resolved) if all(line.ok for line in lines) else None
     prompts = prompts_line(plan) if plan is not None else None
     lines += [prompts] if prompts is not None else []

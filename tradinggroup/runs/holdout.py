@@ -137,7 +137,7 @@ def _dropped_seal(entries: Sequence[Entry], *, bundle: str, start: str | None, l
 
 def _sealed(seal: Seal, last: date) -> UsageError:
     before = seal.start - timedelta(days=1)
-    remedy = f'End before it: --end {before}; or look at it once and for all: backtest … --unseal "reason", which the ledger keeps.'
+    remedy = f'End before it: --end {before}; or look at it for good: backtest with --unseal "reason", which the ledger keeps.'
     return UsageError(
         ErrorCode.HOLDOUT_SEALED, f"sessions from {seal.start} on are the hold-out ({seal.origin})", last_session=last, remedy=remedy
     )

@@ -67,11 +67,11 @@ def trials_of(entries: Sequence[Entry]) -> list[Trial]:
     return list(trials.values())
 
 
-def deflation_of(trials: Sequence[Trial], *, own_trial: str, own_returns: Mapping[str, float], cash_rate_per_year: float) -> dict[str, Any]:
+def deflation_of(trials: Sequence[Trial], *, own_trial: str, own_returns: Mapping[Any, float], cash_rate_per_year: float) -> dict[str, Any]:
     """The deflated Sharpe ratio of a run among the trials, as plain values; the terms are those of `Deflation`."""
     from tradinggroup.backtest.statistics.deflation import deflation
 
-    others = [trial.returns for trial in trials if trial.hash != own_trial]
+    others: list[Mapping[Any, float]] = [trial.returns for trial in trials if trial.hash != own_trial]
     count = len(others) + 1
     found = deflation(own_returns, [each for each in others if each], count=count, cash_rate_per_year=cash_rate_per_year)
     return {

@@ -30,6 +30,7 @@ from tradinggroup.retrieval.registry import check_retrieval, make_retrieval
 from tradinggroup.runs.agents_job import run_agents
 from tradinggroup.runs.case import SWITCHES
 from tradinggroup.runs.cutoffs import cutoff_text, cutoff_warnings, cutoffs_of
+from tradinggroup.runs.holdout import refuse_sealed, seal_of, unsealing_of
 from tradinggroup.runs.inputs import RunInputs, cards_of, inputs_of_project, open_bundle, profile_of
 from tradinggroup.runs.progress import NoProgress
 from tradinggroup.runs.window import decision_sessions, markets_of, window_warnings
@@ -50,14 +51,18 @@ class CheckLine:
     """What is usable, and probably not meant."""
 
 
-def check_experiment(project: Project, resolved: ResolvedExperiment) -> list[CheckLine]:
-    """Look at cards, risk profile, bundle, dates and models; every part is looked at, and one error is said once."""
+def check_experiment(project: Project, resolved: ResolvedExperiment, *, unseal: str | None = None) -> list[CheckLine]:
+    """Look at cards, risk profile, bundle, dates and models; every part is looked at, and one error is said once.
+
+    `unseal` is the reason why sessions of a hold-out may be run.
+    """
     experiment = resolved.experiment
     looks: list[tuple[str, Callable[[], str]]] = [
         ("cards", lambda: _cards_text(project)),
         ("risk profile", lambda: _profile_text(project, experiment.risk)),
         ("bundle", lambda: _bundle_text(project, resolved)),
         ("window", lambda: _window_text(project, resolved)),
+        ("hold-out", lambda: _holdout_text(project, resolved, unseal)),
         ("model", lambda: _model_text(project, resolved)),
         ("cutoff", lambda: "; ".join(map(cutoff_text, _cutoffs(project, resolved)))),
         ("retrieval", lambda: _retrieval_text(resolved.experiment.retrieval)),
@@ -65,6 +70,8 @@ def check_experiment(project: Project, resolved: ResolvedExperiment) -> list[Che
     lines: list[CheckLine] = []
     for what, look in looks:
         line = _looked(what, look)
+        if what == "hold-out" and not line.text:
+            continue
         if line.ok or line.text not in (earlier.text for earlier in lines):
             lines.append(line)
     warnings: dict[str, Callable[[], str]] = {
@@ -100,6 +107,7 @@ def preview_prompts(project: Project, resolved: ResolvedExperiment, agent: str, 
         raise UsageError(
             ErrorCode.SYMBOL_UNKNOWN, f"the experiment has no symbol {symbol}", remedy=did_you_mean(symbol.upper(), experiment.symbols)
         )
+    refuse_sealed(project, experiment, session)
     if not experiment.start <= session <= experiment.end:
         raise UsageError(
             ErrorCode.DATES_OUTSIDE, f"session={session} is outside {experiment.start}..{experiment.end}", remedy="Name one inside."
@@ -262,6 +270,18 @@ def _cutoffs(project: Project, resolved: ResolvedExperiment) -> list[dict[str, A
     found = cutoffs_of(inputs, next(iter(markets_of(inputs).values())).sessions)
     by_model = {cutoff["model"]: cutoff for cutoff in found.values()}
     return [by_model[name] for name in sorted(by_model)]
+
+
+def _holdout_text(project: Project, resolved: ResolvedExperiment, unseal: str | None) -> str:
+    """What is held out; empty where nothing is. Raises UsageError HOLDOUT_SEALED for a window that reaches it."""
+    seal = seal_of(project, resolved.experiment)
+    if seal is None and unseal is None:
+        return ""
+    sessions = next(iter(markets_of(inputs_of_project(project, resolved)).values())).sessions
+    unsealing = unsealing_of(project, resolved.experiment, sessions, unseal)
+    if unsealing is not None:
+        return f"from {unsealing.seal.start} on, unsealed: {unsealing.reason}"
+    return f"from {seal.start} on ({seal.origin}); the window ends on {sessions[-1]}" if seal is not None else ""
 
 
 def _retrieval_text(settings: RetrievalSettings) -> str:

@@ -11,6 +11,7 @@ from tradinggroup.runs.figures import counted, number, percent, usd, wrapped
 from tradinggroup.runs.folder import Line, RunFolder
 from tradinggroup.runs.summary import ALL
 from tradinggroup.runs.text_baselines import guard_lines
+from tradinggroup.runs.text_ledger import trials_text
 from tradinggroup.runs.text_show import (
     headline,
     metrics_table,
@@ -20,6 +21,7 @@ from tradinggroup.runs.text_show import (
     symbols_table,
     without_text,
 )
+from tradinggroup.runs.text_statistics import short_intervals, shortage_lines
 from tradinggroup.runs.text_warnings import warning_lines
 
 FIRST_METRICS = (
@@ -44,7 +46,7 @@ def text_overview(run: RunFolder) -> str:
         "\n".join(_head(run)),
         "\n".join(warning_lines(run)),
         "\n".join(wrapped(headline(run))),
-        "\n".join([metrics_table(run, FIRST_METRICS), *guard_lines(run)]),
+        "\n".join([metrics_table(run, FIRST_METRICS), *shortage_lines(run), *guard_lines(run)]),
         symbols_table(run) if len(run.symbols) <= MOST_SYMBOLS else "",
         "\n".join(_facts(run)),
         "\n".join(_more(run)),
@@ -66,12 +68,14 @@ def _head(run: RunFolder) -> Iterator[str]:
 def _facts(run: RunFolder) -> Iterator[str]:
     """One line each, with its label in a column of its own."""
     for label, text in (
+        ("intervals", short_intervals(run)),
         ("random", _random(run)),
         ("costs", _costs(run)),
         ("forecasts", _forecasts(run)),
         ("decisions", _decisions(run)),
         ("exits", _exits(run)),
         ("calls", _calls(run)),
+        ("trials", trials_text(run)),
     ):
         if text:
             yield from wrapped(text, first=f"{label:<{LABEL_WIDTH}}")

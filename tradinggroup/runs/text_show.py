@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tradinggroup.backtest.orders import ORDER_STATUSES, order_id
+from tradinggroup.backtest.statistics.enough import WITHHELD
 from tradinggroup.clock import parse_utc
 from tradinggroup.errors import DataError
 from tradinggroup.risk.verdicts import ReasonCode
@@ -17,6 +18,8 @@ from tradinggroup.runs.summary import ALL, HOLD_KINDS
 from tradinggroup.runs.text_baselines import baseline_heading, guard_lines, is_guarded, random_lines
 from tradinggroup.runs.text_costs import text_costs
 from tradinggroup.runs.text_forecasts import text_forecasts
+from tradinggroup.runs.text_ledger import ledger_lines
+from tradinggroup.runs.text_statistics import enough_of, interval_of_lead, shortage_lines, text_statistics
 from tradinggroup.runs.text_stops import stop_lines
 from tradinggroup.runs.text_warnings import status_text, warning_lines
 
@@ -61,15 +64,17 @@ def text_show(run: RunFolder) -> str:
         "\n".join(_head(run)),
         "\n".join(warning_lines(run)),
         "\n".join(wrapped(headline(run))),
-        "\n".join([metrics_table(run, tuple(METRIC_NAMES)), *guard_lines(run), *_drawdown_lines(run)]),
+        "\n".join([metrics_table(run, tuple(METRIC_NAMES)), *shortage_lines(run), *guard_lines(run), *_drawdown_lines(run)]),
         "\n".join(random_lines(run)),
         symbols_table(run),
+        text_statistics(run),
         text_costs(run),
         text_forecasts(run.summary()["forecasts"]),
         "\n".join(_risk_lines(run)),
         "\n".join(stop_lines(run.header.get("stops") or {})),
         "\n".join([*_hold_lines(run), *_order_lines(run)]),
         _calls_table(run),
+        "\n".join(ledger_lines(run)),
         "\n".join(_notes(run)),
     ]
     return "\n\n".join(part for part in parts if part)
@@ -78,7 +83,11 @@ def text_show(run: RunFolder) -> str:
 def text_result(run: RunFolder) -> str:
     """What a run says when it ends: a small table, warnings, and the sentence last."""
     notes = "\n".join([*warning_lines(run), *_missing_lines(run)])
-    parts = ["\n".join([metrics_table(run, SHORT_METRICS), *guard_lines(run)]), notes, "\n".join(wrapped(headline(run)))]
+    parts = [
+        "\n".join([metrics_table(run, SHORT_METRICS), *shortage_lines(run), *guard_lines(run)]),
+        notes,
+        "\n".join(wrapped(headline(run))),
+    ]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -95,7 +104,7 @@ def headline(run: RunFolder) -> str:
     without = without_text(run.settings)
     parts = [f"{run.header['experiment']}{f', {without}' if without else ''}: {ALL} made {percent(gained)}"]
     if held is not None:
-        parts.append(f" against {percent(held)} for buy and hold ({(gained - held) * 100:+.2f} points)")
+        parts.append(f" against {percent(held)} for buy and hold ({(gained - held) * 100:+.2f} points{interval_of_lead(run)})")
     parts.append(_place_among_random(summary["random"], agents))
     parts.append(f", in {counted(agents.get('trades', 0), 'round trip')}; {run.header.get('title') or NONE}.")
     return ("INVALID. " if run.status == "invalid" else "") + "".join(parts)
@@ -170,12 +179,13 @@ def metrics_table(run: RunFolder, names: tuple[str, ...]) -> str:
     if not sides:
         return ""
     title = ALL if len(run.symbols) != 1 else run.symbols[0]
+    enough = enough_of(run)
     headings = [baseline_heading(name, guarded=is_guarded(run, name)) for name in sides]
     above, below = ["", *(above for above, _ in headings)], [title, *(below for _, below in headings)]
     rows = [
         [METRIC_NAMES[name], *(figure(name, values.get(name)) for values in sides.values())]
         for name in names
-        if any(name in values for values in sides.values())
+        if (enough or name not in WITHHELD) and any(name in values for values in sides.values())
     ]
     return columns([above, below, *rows])
 
@@ -190,7 +200,7 @@ def _drawdown_lines(run: RunFolder) -> Iterator[str]:
 
 
 def symbols_table(run: RunFolder) -> str:
-    """One row a symbol and ALL; empty where there is one symbol."""
+    """One row a symbol and ALL; empty where there is one symbol. An account with too few sessions or round trips has no Sharpe ratio."""
     if len(run.symbols) < 2:
         return ""
     summary = run.summary()
@@ -200,7 +210,7 @@ def symbols_table(run: RunFolder) -> str:
             symbol,
             percent(values.get("total_return_fraction")),
             percent(held.get(symbol, {}).get("total_return_fraction")),
-            number(values.get("sharpe_ratio")),
+            number(values.get("sharpe_ratio")) if enough_of(run, symbol) else NONE,
             percent(values.get("max_drawdown_fraction")),
             percent(values.get("exposure_fraction"), decimals=0, signed=False),
             number(values.get("trades")),
@@ -297,7 +307,7 @@ def _notes(run: RunFolder) -> Iterator[str]:
     yield from _missing_lines(run)
     for check in readable(run.checks):
         yield from wrapped(_check_text(check), first="checked  ")
-    yield from wrapped("one path of one market: nothing here shows skill; returns have no intervals yet", first="note     ")
+    yield from wrapped("one path of one market: one run shows no skill", first="note     ")
 
 
 def _check_text(check: Line) -> str:

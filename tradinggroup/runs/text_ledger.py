@@ -1,0 +1,148 @@
+"""The ledger as a page, and what `show` says of a run's place in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tradinggroup.backtest.statistics.enough import is_enough
+from tradinggroup.errors import DataError
+from tradinggroup.project import MARKER, Project
+from tradinggroup.runs.figures import NONE, columns, counted, number, percent, wrapped
+from tradinggroup.runs.folder import RunFolder
+from tradinggroup.runs.ledger_check import LedgerPage
+from tradinggroup.runs.ledger_file import read_ledger
+from tradinggroup.runs.ledger_trials import Trial, deflation_of, trials_of
+from tradinggroup.runs.returns import returns_by_session
+from tradinggroup.runs.summary import ALL
+
+LONGEST_NAME = 24
+LONGEST_MODEL = 14
+
+
+def text_ledger(page: LedgerPage) -> str:
+    """Trials, their count, and whether the chain holds, at 80 columns."""
+    if not page.ledger.lines and page.fault is None:
+        return "\n".join(["the ledger is empty: no run was started since there is one", *_unlisted(page)])
+    heads = ["trial", "started, UTC", "experiment", "model", "status", "runs", "return"]
+    table = columns([heads, *map(_row, page.trials)], left=5)
+    lines = [*_count_lines(page), *_unsealed(page), *_deleted(page), *_unlisted(page), *wrapped(_chain_text(page), first="chain    ")]
+    return "\n".join([table, "", *lines])
+
+
+def ledger_lines(run: RunFolder) -> Iterator[str]:
+    """Trials and deflated Sharpe ratio of a run as its ledger has them at this moment; else as its header kept them at its end."""
+    kept = run.header.get("ledger")
+    if not kept:
+        return
+    figures, when = figures_now(run) or (kept, "when the run ended")
+    yield from wrapped(f"{_trials_text(figures)}; {when}", first="trials   ")
+    yield from wrapped(_deflated_text(run, figures), first="         ")
+    holdout = run.header.get("holdout") or {}
+    if holdout.get("unsealed"):
+        yield from wrapped(f"from {holdout['start']} on, unsealed: {holdout['unsealed']}", first="hold-out ")
+    elif holdout.get("start") and not holdout.get("dropped"):
+        yield from wrapped(f"from {holdout['start']} on, sealed: this run saw none of it", first="hold-out ")
+
+
+def trials_text(run: RunFolder) -> str:
+    """The same count and ratio in one line of words; empty for a run that is in no ledger."""
+    kept = run.header.get("ledger")
+    if not kept:
+        return ""
+    figures, _ = figures_now(run) or (kept, "")
+    return f"{_trials_text(figures)}; {_deflated_text(run, figures).partition(':')[0]}"
+
+
+def figures_now(run: RunFolder) -> tuple[dict[str, Any], str] | None:
+    """The run among the trials that its project's ledger has now, and of when that is; None where that is another ledger.
+
+    The figures are those of `header["ledger"]`, which keeps how it was when the run ended.
+    """
+    kept, parents = run.header.get("ledger") or {}, run.path.resolve().parents
+    if len(parents) < 3 or not (parents[2] / MARKER).is_file() or "trial" not in kept:
+        return None
+    try:
+        ledger = read_ledger(Project(parents[2]))
+        returns = returns_by_session(run.equity()) if run.header.get("metrics") else {}
+    except DataError:
+        return None
+    if ledger.id != kept.get("id") or not ledger.entries:
+        return None
+    when = f"by the {counted(ledger.lines, 'line')} of the ledger up to {ledger.entries[-1]['at'][:10]}"
+    trials = trials_of(ledger.entries)
+    if not returns:
+        return {"trials": len(trials)}, when
+    rate = run.settings.get("cash_rate_per_year", 0.0)
+    return deflation_of(trials, own_trial=kept["trial"], own_returns=returns, cash_rate_per_year=rate), when
+
+
+def _deflated_text(run: RunFolder, figures: Mapping[str, Any]) -> str:
+    enough = is_enough(run.header.get("sessions"), run.summary()["metrics"].get(ALL, {}).get("trades", 0))
+    if "deflated_sharpe" not in figures:
+        return "no deflated Sharpe ratio, the run has no returns"
+    if figures["deflated_sharpe"] is None or not enough:
+        return f"no deflated Sharpe ratio, {figures['reason'] or enough.reason}"
+    return (
+        f"deflated Sharpe ratio {number(figures['deflated_sharpe'])}: the probability that the true one is above "
+        f"{number(figures['expected_maximum_per_session'], decimals=4)} a session, which the best of so many worthless "
+        f"trials is expected to reach; the run has {number(figures['sharpe_per_session'], decimals=4)}"
+    )
+
+
+def _trials_text(figures: Mapping[str, Any]) -> str:
+    text = counted(figures["trials"], "configuration") + " tried"
+    if figures.get("effective_trials") is None:
+        return text
+    text += f", effectively {number(float(figures['effective_trials']), decimals=1)} by the correlation of their returns"
+    variance = figures.get("sharpe_variance")
+    if variance is None:
+        return f"{text}; no variance of Sharpe ratios, for lack of overlapping trials"
+    return f"{text}; variance of the Sharpe ratio a session {variance:.3g} over {figures['overlapping_trials']} that overlap"
+
+
+def _row(trial: Trial) -> list[str]:
+    plain = trial.to_plain()
+    return [
+        trial.hash.removeprefix("sha256:")[:6],
+        trial.first["at"][:16].replace("T", " "),
+        _short(str(plain["variant"] or plain["experiment"]), LONGEST_NAME),
+        _short(str(plain["model"] or NONE), LONGEST_MODEL),
+        trial.status,
+        str(len(trial.runs)),
+        percent(plain["total_return_fraction"]),
+    ]
+
+
+def _count_lines(page: LedgerPage) -> Iterator[str]:
+    runs = sum(len(trial.runs) for trial in page.trials)
+    yield from wrapped(f"{_trials_text(page.figures)}; {counted(runs, 'run')}", first="trials   ")
+
+
+def _unsealed(page: LedgerPage) -> Iterator[str]:
+    for entry in page.ledger.entries:
+        if entry.get("kind") == "unseal":
+            text = f"from {entry['holdout_start']} on, unsealed {entry['at'][:10]} by run {entry['run_id']}: {entry['reason']}"
+            yield from wrapped(text, first="hold-out ")
+
+
+def _deleted(page: LedgerPage) -> Iterator[str]:
+    if page.deleted:
+        yield from wrapped(f"{counted(len(page.deleted), 'run')} without a folder any more; the trials stay", first="deleted  ")
+
+
+def _unlisted(page: LedgerPage) -> Iterator[str]:
+    if page.unlisted:
+        shown = ", ".join(page.unlisted[:6]) + (", ..." if len(page.unlisted) > 6 else "")
+        text = f"{counted(len(page.unlisted), 'run folder')} not in this ledger, and in no count: {shown}"
+        yield from wrapped(text, first="unlisted ")
+
+
+def _chain_text(page: LedgerPage) -> str:
+    if page.fault is not None:
+        return f"BROKEN at line {page.fault.line} of {page.ledger.lines}: it {page.fault.text}"
+    return f"whole, {counted(page.ledger.lines, 'line')}"
+
+
+def _short(name: str, longest: int) -> str:
+    return name if len(name) <= longest else f"{name[: longest - 3]}..."
