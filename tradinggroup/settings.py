@@ -67,6 +67,8 @@ Baseline = Literal[
 ]  # fmt: skip
 BASELINES: tuple[Baseline, ...] = ("buy_and_hold", "constant_exposure", "sma_cross", "momentum", "random")
 """What runs where an experiment names none."""
+REFERENCES: tuple[Baseline, ...] = ("buy_and_hold", "constant_exposure", "random")
+"""Baselines that `guarded` leaves as they are."""
 CONVENTION_BASELINES: dict[str, tuple[Baseline, ...]] = {
     "default": (*BASELINES, "wma_cross", "atr_band", "bollinger", "turn_of_month", "arima", "xgboost"),
     "finsaber": ("buy_and_hold", "sma_cross", "wma_cross", "atr_band", "bollinger", "turn_of_month", "arima", "xgboost"),

@@ -239,6 +239,12 @@ def test_the_style_of_the_guard_is_the_one_that_was_set(study: Project) -> None:
     [
         ({"risk": "nowhere"}, ErrorCode.RISK_PROFILE_INVALID, "no risk profile nowhere"),
         ({"guarded_style": "bold"}, ErrorCode.SETTING_INVALID, "must be one of aggressive, balanced, conservative"),
+        ({"baselines": ["buy_and_hold", "random"]}, ErrorCode.SETTING_INVALID, "no baseline of the experiment can be guarded"),
+        (
+            {"guarded": False, "guarded_style": "aggressive"},
+            ErrorCode.SETTING_INVALID,
+            "guarded_style=aggressive.* not read under guarded=false",
+        ),
         ({"convention": "finsaber", "baselines": ["sma_cross"]}, ErrorCode.SETTING_INVALID, "guarded is fixed by the convention finsaber"),
         ({"convention": "finsaber", "baselines": ["momentum"]}, ErrorCode.SETTING_INVALID, "does not know the baseline momentum"),
     ],
@@ -247,7 +253,7 @@ def test_a_guard_that_cannot_be_is_refused_before_anything_runs(
     study: Project, changes: dict[str, Any], code: ErrorCode, said: str
 ) -> None:
     with pytest.raises(UsageError, match=said) as refused:
-        run_study(study, agents_enabled=False, guarded=True, **changes)
+        run_study(study, **{"agents_enabled": False, "guarded": True, **changes})
     assert refused.value.code is code
     assert not study.runs_folder.exists()
 
