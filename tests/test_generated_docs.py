@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from tradinggroup.backtest.sink import COLUMNS
+from tradinggroup.backtest.sink import BAND_COLUMNS, COLUMNS
 from tradinggroup.errors import ErrorCode
 from tradinggroup.risk.verdicts import ReasonCode
 from tradinggroup.settings import Experiment
@@ -73,4 +73,4 @@ def test_every_code_column_and_setting_is_on_its_page(generator: ModuleType) -> 
 
 def test_no_description_and_no_meaning_is_missing_or_left_over(generator: ModuleType) -> None:
     assert [key for key, _, text in generator._settings(Experiment) if not text] == []
-    assert set(generator.MEANINGS) == {column for names in COLUMNS.values() for column in names}
+    assert set(generator.MEANINGS) == {column for names in (*COLUMNS.values(), BAND_COLUMNS) for column in names}
