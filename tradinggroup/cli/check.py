@@ -75,13 +75,13 @@ def _total_text(total: dict[str, Any]) -> str:
 
 
 def _checked(project: Project, resolved: ResolvedExperiment, unseal: str | None) -> dict[str, Any]:
-    from tradinggroup.runs.estimate import estimate, prompts_line
+    from tradinggroup.runs.estimate import estimate, power_line, prompts_line
     from tradinggroup.runs.preview import check_experiment
 
     lines = check_experiment(project, resolved, unseal=unseal)
     plan = estimate(project, resolved) if all(line.ok for line in lines) else None
-    prompts = prompts_line(plan) if plan is not None else None
-    lines += [prompts] if prompts is not None else []
+    if plan is not None:
+        lines += [line for line in (prompts_line(plan), power_line(plan)) if line is not None]
     found = {"ok": all(line.ok for line in lines), "checks": [asdict(line) for line in lines], "plan": plan}
     return found if resolved.variant is None else {"variant": resolved.variant, **found}
 

@@ -26,6 +26,8 @@ from tradinggroup.runs.agents_job import run_agents
 from tradinggroup.runs.inputs import RunInputs, inputs_of_project
 from tradinggroup.runs.preview import CheckLine, kept_retrieval
 from tradinggroup.runs.progress import NoProgress
+from tradinggroup.runs.statistics_figures import power_figures
+from tradinggroup.runs.text_statistics import power_text
 from tradinggroup.runs.window import decision_sessions, markets_of
 
 SAMPLE_SESSIONS = 25
@@ -37,6 +39,7 @@ def estimate(project: Project, resolved: ResolvedExperiment) -> dict[str, Any]:
 
     `agents` holds, for each agent with a model behind a server, `model`, `calls`, `prompt_tokens` (mean), `longest_prompt_tokens`,
     `answer_tokens` (most), `context_tokens` and `cost_usd`; `does_not_fit` says which prompt is longer than its context, else None.
+    `power` is what the window can show, see `Power`; None where there is nothing to show.
     """
     inputs = inputs_of_project(project, resolved)
     markets = markets_of(inputs)
@@ -47,6 +50,7 @@ def estimate(project: Project, resolved: ResolvedExperiment) -> dict[str, Any]:
     is_asked = inputs.experiment.agents_enabled
     requests = _sample(project, resolved, inputs, decisions) if is_asked else []
     agents = _agents(inputs, calls, requests) if is_asked else {}
+    power = power_figures(inputs, markets)
     return {
         "sessions": len(inputs.bundle.calendar.sessions(inputs.experiment.start, inputs.experiment.end)),
         "decisions": sum(len(sessions) for sessions in decisions.values()),
@@ -54,6 +58,7 @@ def estimate(project: Project, resolved: ResolvedExperiment) -> dict[str, Any]:
         "cost_usd": _total(agents),
         "agents": agents,
         "does_not_fit": _does_not_fit(inputs, requests),
+        "power": power.to_plain() if power is not None else None,
     }
 
 
@@ -70,6 +75,11 @@ def prompts_line(plan: Mapping[str, Any]) -> CheckLine | None:
     return CheckLine(
         True, "prompts", f"longest about {longest:,} tokens ({agent}), answer up to {measured[agent]['answer_tokens']:,}, {room}"
     )
+
+
+def power_line(plan: Mapping[str, Any]) -> CheckLine | None:
+    """What `check` says of the smallest effects that the window can show; None without agents."""
+    return CheckLine(True, "power", power_text(plan["power"])) if plan["power"] is not None else None
 
 
 def _sample(

@@ -33,6 +33,8 @@ def summary_of(header: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         "costs": header.get("costs") or {},
         "holds": {key: holds.get(key, 0) for key in HOLD_KINDS},
         "forecasts": header.get("forecasts") or {},
+        "statistics": header.get("statistics") or {},
+        "power": header.get("power") or {},
         "ledger": header.get("ledger") or {},
         "holdout": header.get("holdout") or {},
     }

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from tradinggroup.runs.figures import columns, counted, number, percent, wrapped
+from tradinggroup.backtest.statistics.enough import is_enough
+from tradinggroup.runs.figures import NONE, columns, counted, number, percent, wrapped
 from tradinggroup.runs.folder import RunFolder
 from tradinggroup.runs.summary import ALL
 from tradinggroup.runs.text_show import BUY_AND_HOLD, without_text
+from tradinggroup.runs.text_statistics import enough_of
 from tradinggroup.runs.text_warnings import run_warnings
 
 HEADS = ("CR", "SPR", "MDD", "AV", "round trips")
@@ -37,17 +39,20 @@ def variant_name(run: RunFolder) -> str:
 def _rows(runs: Sequence[RunFolder], symbol: str) -> Iterator[tuple[str, ...]]:
     yield (symbol, *("" for _ in HEADS))
     for run in runs:
-        yield (f"  {_short(variant_name(run))}", *_figures(run.summary()["metrics"].get(symbol, {})))
+        yield (
+            f"  {_short(variant_name(run))}",
+            *_figures(run.summary()["metrics"].get(symbol, {}), has_ratio=bool(enough_of(run, symbol))),
+        )
     held = [run.summary()["baselines"].get(BUY_AND_HOLD, {}).get(symbol) for run in runs]
     if held[0] and all(each == held[0] for each in held):
-        yield ("  buy and hold", *_figures(held[0]))
+        yield ("  buy and hold", *_figures(held[0], has_ratio=bool(is_enough(runs[0].header.get("sessions")))))
 
 
-def _figures(metrics: dict[str, float | None]) -> tuple[str, ...]:
+def _figures(metrics: dict[str, float | None], *, has_ratio: bool) -> tuple[str, ...]:
     trades = metrics.get("trades")
     return (
         percent(metrics.get("total_return_fraction")),
-        number(metrics.get("sharpe_ratio")),
+        number(metrics.get("sharpe_ratio")) if has_ratio else NONE,
         percent(metrics.get("max_drawdown_fraction")),
         percent(metrics.get("annual_volatility_fraction"), signed=False),
         number(trades),

@@ -16,7 +16,7 @@ class Enough:
 
     is_enough: bool
     reason: str = ""
-    """Such as `7 round trips, 10 are needed`; empty where there is enough."""
+    """Such as `only 7 of 10 round trips`; empty where there is enough."""
 
     def __bool__(self) -> bool:
         return self.is_enough
@@ -31,11 +31,7 @@ def is_enough(sessions: int | None, round_trips: int | None = None) -> Enough:
     """
     few = []
     if (sessions or 0) < MINIMUM_SESSIONS:
-        few.append(_few(sessions or 0, "session", MINIMUM_SESSIONS))
+        few.append(f"{sessions or 0} of {MINIMUM_SESSIONS} sessions")
     if round_trips is not None and round_trips < MINIMUM_ROUND_TRIPS:
-        few.append(_few(round_trips, "round trip", MINIMUM_ROUND_TRIPS))
-    return Enough(not few, " and ".join(few))
-
-
-def _few(count: int, noun: str, needed: int) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}, {needed} are needed"
+        few.append(f"{round_trips} of {MINIMUM_ROUND_TRIPS} round trips")
+    return Enough(not few, f"only {' and '.join(few)}" if few else "")
