@@ -82,12 +82,12 @@ def _more(text: str) -> list[str]:
 def _heading(case: Case) -> str:
     as_of = parse_utc(case.decision["as_of"]).astimezone(NEW_YORK)
     day = "" if as_of.date().isoformat() == case.session else f"{as_of:%Y-%m-%d} "
-    newest = _moment(case.decision["newest_known_at"])
+    newest = moment(case.decision["newest_known_at"])
     text = f"decision {case.session} {case.symbol}   as of {day}{as_of:%H:%M} New York, newest input {newest}"
     return "\n".join(wrapped(text, then=" " * 6))
 
 
-def _moment(text: str) -> str:
+def moment(text: str) -> str:
     """`2023-09-19 13:05` in New York."""
     return f"{parse_utc(text).astimezone(NEW_YORK):%Y-%m-%d %H:%M}"
 
@@ -111,7 +111,7 @@ def _news(news: Line) -> Iterator[str]:
     yield from _failure(news)
     for item in news["items"][:ITEMS_SHOWN]:
         score = NONE if item["score"] is None else f"{item['score']:+.2f}"
-        yield from _more(f"{score}  {_moment(item['known_at'])}  {item['id']}: {item['title']}")
+        yield from _more(f"{score}  {moment(item['known_at'])}  {item['id']}: {item['title']}")
         yield from _failure(item)
     if len(news["items"]) > ITEMS_SHOWN:
         yield from _more(f"... and {len(news['items']) - ITEMS_SHOWN} more in decisions.jsonl")
@@ -123,7 +123,7 @@ def _report(report: Line) -> Iterator[str]:
         yield from _part("2 report_retrieval", "no filing known")
     for place, (form, filing) in enumerate(report["forms"].items()):
         passages = counted(len(filing.get("passages") or ()), "passage")
-        text = f"{form} of {filing['period']}, known since {_moment(filing['known_at'])}, {passages} ({filing['filing_id']})"
+        text = f"{form} of {filing['period']}, known since {moment(filing['known_at'])}, {passages} ({filing['filing_id']})"
         yield from _part("" if place else "2 report_retrieval", text)
         yield from _failure(filing)
         yield from _said(filing.get("summary"))
@@ -237,7 +237,7 @@ def _calls(run: RunFolder, case: Case) -> Iterator[str]:
 def _reasons(answer: Line, lesson: Line | None) -> Iterator[str]:
     yield from _failure(answer)
     if lesson is not None:
-        source = f"{counted(len(lesson['outcome_ids']), 'outcome')} known by {_moment(lesson['known_at'])}"
+        source = f"{counted(len(lesson['outcome_ids']), 'outcome')} known by {moment(lesson['known_at'])}"
         yield from _more(f"experience {lesson['lesson_id']}, from {source}:")
         yield from wrapped(lesson["text"], first=" " * 8 + "| ", then=" " * 8 + "| ")
     yield from _said(answer.get("reasoning"))

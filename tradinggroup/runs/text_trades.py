@@ -34,11 +34,11 @@ def _row(trade: Line) -> list[str]:
         usd(trade["exit_price_usd"]),
         usd(trade["profit_usd"], decimals=0, signed=True),
         percent(trade["return_fraction"], decimals=1),
-        _why(trade["exit_reason"]),
+        exit_text(trade["exit_reason"]),
     ]
 
 
-def _why(reason: str | None) -> str:
+def exit_text(reason: str | None) -> str:
     """A forced exit by its code; `agent` where the decision agent sold."""
     return NONE if reason is None else "agent" if reason == ReasonCode.ALLOWED else reason.lower().replace("_", " ")
 
