@@ -12,7 +12,8 @@ import pytest
 import tradinggroup as tg
 
 PUBLIC = {
-    "backtest", "open_run", "Run", "RunStats", "Project", "Experiment", "Bundle", "TradinggroupError", "UsageError", "DataError",
+    "backtest", "open_run", "compare", "Comparison",
+    "Run", "RunStats", "Project", "Experiment", "Bundle", "TradinggroupError", "UsageError", "DataError",
     "LookaheadError", "BudgetError", "ProviderError", "ErrorCode", "__version__",
 }  # fmt: skip
 

@@ -27,12 +27,14 @@ if TYPE_CHECKING:
         UsageError,
     )
     from tradinggroup.project import Project
+    from tradinggroup.runs.comparison import Comparison, compare
     from tradinggroup.runs.run import Run, RunStats, backtest, open_run
     from tradinggroup.settings import Experiment
 
 _HOMES = {
     "BudgetError": "tradinggroup.errors",
     "Bundle": "tradinggroup.data.bundle",
+    "Comparison": "tradinggroup.runs.comparison",
     "DataError": "tradinggroup.errors",
     "ErrorCode": "tradinggroup.errors",
     "Experiment": "tradinggroup.settings",
@@ -44,6 +46,7 @@ _HOMES = {
     "TradinggroupError": "tradinggroup.errors",
     "UsageError": "tradinggroup.errors",
     "backtest": "tradinggroup.backtest",
+    "compare": "tradinggroup.runs.comparison",
     "open_run": "tradinggroup.runs.run",
 }
 """Public name -> the module that has it."""
@@ -51,8 +54,10 @@ _HOMES = {
 __all__ = [  # noqa: RUF022  (the order in which people meet them)
     "backtest",
     "open_run",
+    "compare",
     "Run",
     "RunStats",
+    "Comparison",
     "Project",
     "Experiment",
     "Bundle",

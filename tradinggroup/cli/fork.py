@@ -17,6 +17,7 @@ Calls = Annotated[
     Literal["record", "replay", "refresh"],
     typer.Option("--calls", help="Calls from SESSION on: recorded, else live (record); recorded only (replay); always live (refresh)."),
 ]
+Unseal = Annotated[str | None, typer.Option("--unseal", metavar="REASON", help="Look at the sealed hold-out, if the run reaches it.")]
 Note = Annotated[str | None, typer.Option("--note", metavar="TEXT", help="A sentence for the header of the run.")]
 
 
@@ -29,6 +30,7 @@ def command(
     overrides: Overrides,
     calls: Calls = "record",
     note: Note = None,
+    unseal: Unseal = None,
     as_json: JsonOption = False,
 ) -> None:
     """Share a run's past up to a session, then go on differently.
@@ -46,7 +48,7 @@ def command(
     parent = find_run(project, run)
     narrate(f"fork {parent.name} at {day}")
     arguments = {"fork": parent.run_id, "session": day.isoformat(), **{override.key: str(override.value) for override in overrides}}
-    options = RunOptions(calls=calls, note=note, arguments=arguments)
+    options = RunOptions(calls=calls, note=note, arguments=arguments, unseal=unseal)
     with only_json_on_stdout(as_json), shown_progress() as progress, says_how_to_go_on(project):
         made = fork_run(project, parent, day, overrides, options, progress)
     finish(made, as_json=as_json)

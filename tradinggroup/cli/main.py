@@ -15,6 +15,7 @@ from tradinggroup.cli import (
     agents,
     backtest,
     check,
+    compare,
     config,
     data,
     explain,
@@ -47,6 +48,7 @@ COMMANDS: tuple[tuple[str, Any], ...] = (
     ("replay", replay),
     ("reflections", reflections),
     ("logs", logs),
+    ("compare", compare),
     ("verify", verify),
     ("fork", fork),
 )

@@ -10,8 +10,8 @@ import orjson
 
 from tradinggroup.runs.inputs import RunInputs
 
-NO_TRIAL_KEYS = ("name", "seed", "workers", "schedule", "max_cost_usd", "holdout", "models.sample_index")
-"""Settings that make no other trial: a name, the draw of random streams and samples, and how a run is executed."""
+NO_TRIAL_KEYS = ("name", "seed", "workers", "schedule", "max_cost_usd", "holdout", "statistics", "models.sample_index")
+"""Settings that make no other trial: a name, the draw of random streams and samples, how a run is executed, and how it is judged."""
 WINDOW_KEYS = ("start", "end")
 
 
