@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import shutil
 import subprocess
@@ -139,15 +138,6 @@ def test_explain_replay_reflections(here: Path, tg: Run) -> None:
     assert {lesson["agent"] for lesson in used} == {"decision"}
     for words in (["reflections", "--as-of", "2024-04-04"], ["replay", "--from", "2024-04-04"], ["show"], ["trades"], ["runs"]):
         assert max(map(len, tg(*words).out.splitlines())) <= 80, words
-
-
-def test_replay_waits_for_enter_and_ends_with_the_input(here: Path, tg: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdin", io.StringIO("\n"))
-    result = tg("replay", "--from", "2024-04-02", "--step")
-    assert result.exit_code == 0
-    assert "2024-04-03 " in result.out
-    assert "2024-04-04 " not in result.out
-    assert result.err.count("Enter") == 2
 
 
 def test_verify_equal_then_with_a_changed_file(here: Path, tg: Run, tmp_path: Path) -> None:

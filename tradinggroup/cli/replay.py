@@ -1,16 +1,21 @@
-"""`tradinggroup replay`: walk a run from its log; calls no model and executes nothing."""
+"""`tradinggroup replay`: walk a run from its log, printed or key by key; calls no model and executes nothing."""
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tradinggroup.cli.options import JsonOption, RunArgument
-from tradinggroup.cli.output import emit_json, parse_day, project_of_run
+from tradinggroup.cli.output import emit_json, narrate, parse_day, project_of_run
 from tradinggroup.cli.trades import check_symbol
 from tradinggroup.errors import ErrorCode, UsageError
+
+if TYPE_CHECKING:
+    from tradinggroup.runs.folder import RunFolder
+    from tradinggroup.runs.text_replay import ReplayStep
 
 EXAMPLE = "tradinggroup replay latest --from 2023-09-18 --symbol ACME --step"
 
@@ -18,7 +23,7 @@ From = Annotated[str | None, typer.Option("--from", metavar="SESSION", help="Beg
 To = Annotated[str | None, typer.Option("--to", metavar="SESSION", help="End with this session.")]
 Symbol = Annotated[str | None, typer.Option("--symbol", metavar="SYMBOL", help="Only this symbol.")]
 Agent = Annotated[str | None, typer.Option("--agent", metavar="AGENT", help="Only what this agent saw and said.")]
-Step = Annotated[bool, typer.Option("--step", help="Wait for Enter after each session.")]
+Step = Annotated[bool, typer.Option("--step", help="Walk with the keyboard: n next, p previous, t trade, x stop, l lesson.")]
 
 
 def command(
@@ -34,11 +39,10 @@ def command(
 ) -> None:
     """Walk a run from its log, session by session.
 
-    Read-only: calls no model, executes nothing.
+    Read-only: calls no model, executes nothing. With --step also what each agent saw, said and remembered; h lists the keys.
     """
     from tradinggroup.runs.locate import find_run
     from tradinggroup.runs.text_replay import replay_steps
-    from tradinggroup.runs.text_warnings import with_warnings
 
     first, last = parse_day(start, "--from"), parse_day(end, "--to")
     if first and last and last < first:
@@ -49,18 +53,35 @@ def command(
     if as_json:
         emit_json({"run_id": folder.run_id, "sessions": [step.to_plain() for step in steps]})
     else:
-        first_text, *later = [each.text for each in steps] or ["no session in this range"]
-        _walk([with_warnings(folder, first_text), *later], waits=step)
+        _show(folder, steps, with_keys=step)
 
 
-def _walk(texts: list[str], *, waits: bool) -> None:
-    """Print session by session; with `waits`, the next one comes with Enter, and the walk ends with the input."""
-    for position, text in enumerate(texts):
-        if position:
-            if waits:
-                print("-- Enter for the next session, Ctrl-C to stop", file=sys.stderr, end=" ", flush=True)
-                if not sys.stdin.readline():
-                    return
-            else:
-                print()
-        print(text, flush=waits)
+def _show(folder: RunFolder, steps: list[ReplayStep], *, with_keys: bool) -> None:
+    from tradinggroup.cli.keys import has_terminal
+    from tradinggroup.runs.text_warnings import with_warnings
+
+    if with_keys and steps and has_terminal():
+        _walk(folder, steps)
+        return
+    if with_keys and steps:
+        narrate("--step needs a terminal for its keys; all sessions follow, as without it")
+    first, *later = [each.text for each in steps] or ["no session in this range"]
+    print("\n\n".join([with_warnings(folder, first), *later]))
+
+
+def _walk(folder: RunFolder, steps: list[ReplayStep]) -> None:
+    """Page by page as the keys say, until q, the end of the input, or Ctrl-C."""
+    from tradinggroup.cli.keys import keyboard
+    from tradinggroup.runs.step_walk import StepWalk
+    from tradinggroup.runs.text_warnings import warning_lines
+
+    walk = StepWalk(folder, steps)
+    print("\n".join([*warning_lines(folder), walk.page()]))
+    with keyboard() as read, contextlib.suppress(KeyboardInterrupt):
+        while True:
+            print(walk.prompt(), file=sys.stderr, flush=True)
+            before = walk.place
+            if not walk.press(read()):
+                return
+            if walk.place != before:
+                print(f"\n{walk.page()}", flush=True)

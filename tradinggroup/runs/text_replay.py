@@ -190,8 +190,11 @@ def _learned(step: ReplayStep) -> Iterator[str]:
         first = f"  known  {outcome['symbol']} {outcome['decision_session']} "
         yield from wrapped(outcome_text(outcome, decision), first=first, then=" " * 9)
     if step.lessons:
-        agents = ", ".join(f"{lesson['symbol']} {lesson['agent']}" for lesson in step.lessons)
-        yield from wrapped(f"{counted(len(step.lessons), 'new lesson')}: {agents}", first="  learnt ")
+        agents: dict[str, list[str]] = {}
+        for lesson in step.lessons:
+            agents.setdefault(lesson["symbol"], []).append(lesson["agent"])
+        who = "; ".join(f"{symbol} {', '.join(names)}" for symbol, names in agents.items())
+        yield from wrapped(f"{counted(len(step.lessons), 'new lesson')}: {who}", first="  learnt ")
 
 
 def _agent_lines(step: ReplayStep, line: Line, agent: str) -> Iterator[str]:
