@@ -11,7 +11,7 @@ from tradinggroup.runs.figures import counted, number, percent, usd, wrapped
 from tradinggroup.runs.folder import Line, RunFolder
 from tradinggroup.runs.summary import ALL
 from tradinggroup.runs.text_baselines import guard_lines
-from tradinggroup.runs.text_ledger import trials_text
+from tradinggroup.runs.text_claims import found_of, short_claims
 from tradinggroup.runs.text_show import (
     headline,
     metrics_table,
@@ -75,7 +75,8 @@ def _facts(run: RunFolder) -> Iterator[str]:
         ("decisions", _decisions(run)),
         ("exits", _exits(run)),
         ("calls", _calls(run)),
-        ("trials", trials_text(run)),
+        ("trials", found_of(run, "trials")),
+        ("claims", short_claims(run)),
     ):
         if text:
             yield from wrapped(text, first=f"{label:<{LABEL_WIDTH}}")

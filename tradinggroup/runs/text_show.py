@@ -16,6 +16,7 @@ from tradinggroup.runs.figures import NONE, columns, counted, figure, number, pe
 from tradinggroup.runs.folder import Line, RunFolder
 from tradinggroup.runs.summary import ALL, HOLD_KINDS
 from tradinggroup.runs.text_baselines import baseline_heading, guard_lines, is_guarded, random_lines
+from tradinggroup.runs.text_claims import card_of, text_claims
 from tradinggroup.runs.text_costs import text_costs
 from tradinggroup.runs.text_forecasts import text_forecasts
 from tradinggroup.runs.text_ledger import ledger_lines
@@ -75,6 +76,7 @@ def text_show(run: RunFolder) -> str:
         "\n".join([*_hold_lines(run), *_order_lines(run)]),
         _calls_table(run),
         "\n".join(ledger_lines(run)),
+        "\n".join(text_claims(card_of(run))),
         "\n".join(_notes(run)),
     ]
     return "\n\n".join(part for part in parts if part)

@@ -1,0 +1,280 @@
+"""The claim card of a run: what its figures allow to say and what not, one line a question, made by rules from what the run has.
+
+It reads `run.json` and `checks.jsonl` and nothing else, so that every page of a run shows the same card. Only what was done and came
+out well is `ok`; what was not done is `missing`, whatever the result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from tradinggroup.runs.assumptions import FILLS
+from tradinggroup.runs.figures import counted, number, percent
+from tradinggroup.runs.summary import ALL
+from tradinggroup.runs.text_warnings import STATUS_MEANINGS
+
+State = Literal["ok", "weak", "missing", "failed"]
+STATES: tuple[State, ...] = ("ok", "weak", "missing", "failed")
+RULE_BASELINES = ("sma_cross", "momentum")
+BUY_AND_HOLD = "buy_and_hold"
+FEWEST_RANDOM_RUNS = 100
+FEWEST_SYMBOLS = 5
+"""Names below which a result is one of these names (ours)."""
+HIGHEST_ERROR_FRACTION = 0.01
+"""Share of failed calls above which they may carry the result (ours); a run is invalid above its own limit."""
+SURE_FRACTION = 0.95
+"""Deflated Sharpe ratio from which a result counts as more than the best of so many trials."""
+AUDITS = ("lookahead", "warmup", "masking", "cutoff", "costs", "attack")
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One question to a run, and what follows from its answer."""
+
+    topic: str
+    state: State
+    found: str
+    """What the run has, in a few words."""
+    may: str
+    """What may be said; empty where nothing."""
+    may_not: str
+    """What may not be said; empty where nothing is in the way."""
+
+    def to_plain(self) -> dict[str, str]:
+        """The fields by name, for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimCard:
+    """The claims of one run, in order."""
+
+    claims: tuple[Claim, ...]
+
+    @property
+    def verdict(self) -> str:
+        """The card in one sentence."""
+        states = [claim.state for claim in self.claims]
+        if "failed" in states:
+            topics = ", ".join(claim.topic for claim in self.claims if claim.state == "failed")
+            return f"Nothing may be claimed from this run ({topics})."
+        if all(state == "ok" for state in states):
+            return "This run may be called evidence, for these symbols and this window."
+        open_ones = [claim.topic for claim in self.claims if claim.state != "ok"]
+        return (
+            f"A description of what happened in this window, no evidence of skill: {len(open_ones)} of {len(states)} points are open "
+            f"({', '.join(open_ones)})."
+        )
+
+    def to_plain(self) -> dict[str, Any]:
+        """The verdict and the claims, for JSON."""
+        return {"verdict": self.verdict, "claims": [claim.to_plain() for claim in self.claims]}
+
+
+Header = Mapping[str, Any]
+Checks = Sequence[Mapping[str, Any]]
+
+
+def claim_card(header: Header, checks: Checks) -> ClaimCard:
+    """The card of the run with this `run.json` and these lines of `checks.jsonl`. Keys that an older run lacks count as missing."""
+    makers: tuple[Callable[[Header], Claim], ...] = (
+        _ending, _clock, _fills, _costs, _baselines, _intervals, _power, _trials, _seal, _cutoff, _errors, _universe,
+    )  # fmt: skip
+    return ClaimCard((*(make(header) for make in makers), _verify(checks), *_audits(checks)))
+
+
+def _ending(header: Header) -> Claim:
+    status = header.get("status")
+    if status != "success":
+        found = STATUS_MEANINGS.get(str(status), str(status)).partition(";")[0]
+        return Claim("run", "failed", found, "", "any figure of it as a result")
+    if not header.get("metrics"):
+        return Claim("run", "missing", "no agents, baselines only", "what the baselines made", "anything of agents")
+    return Claim("run", "ok", f"ended well, {counted(header.get('sessions') or 0, 'session')}", "its figures are of the whole window", "")
+
+
+def _clock(header: Header) -> Claim:
+    settings = header.get("settings") or {}
+    if settings.get("convention") == "finsaber":
+        return Claim(
+            "clock", "failed", "bars of calendar days, fills at past opens", "a comparison with the paper's table", "any return of it"
+        )
+    if settings.get("fill") == "same_close":
+        return Claim("clock", "weak", f"fills at {FILLS['same_close']}", "an upper bound", "that anybody could have traded so")
+    if (header.get("bundle") or {}).get("levels_unsafe"):
+        found = "price levels know of later splits and dividends"
+        return Claim("clock", "weak", found, "decisions fill at later prices", "that levels in prompts were known then")
+    decided = "before the open" if settings.get("decide") == "pre_open" else "after the close"
+    found = f"decided {decided}, filled at {FILLS.get(settings.get('fill', 'next_open'), 'a later price')}"
+    return Claim("clock", "ok", found, "no order fills at a price from before its decision", "")
+
+
+def _fills(header: Header) -> Claim:
+    settings = header.get("settings") or {}
+    share = (settings.get("execution") or {}).get("volume_cap_fraction")
+    if not share:
+        return Claim(
+            "fills", "weak", "any size fills whole and moves no price", "for accounts that are small in their markets", "for large ones"
+        )
+    return Claim("fills", "ok", f"at most {percent(share, signed=False)} of a bar's volume", "fills are bounded by volume", "")
+
+
+def _costs(header: Header) -> Claim:
+    costs = (header.get("settings") or {}).get("costs") or {}
+    bill_known = ((header.get("costs") or {}).get(ALL) or {}).get("model_bill_usd") is not None
+    if costs.get("commission") == "none":
+        return Claim("costs", "failed", "no commission", "a return before costs", "a return that anybody would have had")
+    if not (costs.get("slippage_bps") or costs.get("half_spread_bps")):
+        return Claim("costs", "weak", "commission, but no spread or slippage", "a return after commission", "a return after all costs")
+    if not bill_known:
+        return Claim("costs", "weak", "the model's bill is not known", "a return before the model's bill", "a return after all costs")
+    return Claim("costs", "ok", "commission, spread or slippage, model's bill", "a return after these costs", "")
+
+
+def _baselines(header: Header) -> Claim:
+    made = header.get("baselines") or {}
+    draws = (header.get("random") or {}).get("draws") or 0
+    lacking = [
+        *([] if BUY_AND_HOLD in made else ["buy and hold"]),
+        *([] if any(name in made for name in RULE_BASELINES) else ["a rule (sma_cross or momentum)"]),
+        *([] if draws >= FEWEST_RANDOM_RUNS else [f"{FEWEST_RANDOM_RUNS} random runs"]),
+    ]
+    if not made:
+        return Claim("baselines", "missing", "none", "", "that it was better than anything")
+    if lacking:
+        return Claim(
+            "baselines", "weak", f"without {', '.join(lacking)}", "how it stands to those that are there", "that the agents were needed"
+        )
+    found = f"{', '.join(name.replace('_', ' ') for name in made if name != 'random')} and {counted(draws, 'random run')}"
+    return Claim("baselines", "ok", found, "how it stands to them, with the same fills and costs", "")
+
+
+def _intervals(header: Header) -> Claim:
+    statistics = header.get("statistics") or {}
+    lead = ((((statistics.get("differences") or {}).get(BUY_AND_HOLD) or {}).get(ALL)) or {}).get("total_return_fraction") or {}
+    if not statistics:
+        return Claim("interval", "missing", "none was computed", "", "that a difference is more than luck")
+    if not statistics.get("enough"):
+        reason = str(statistics.get("reason") or "too little to resample")
+        return Claim("interval", "missing", reason, "", "any ratio, or that a difference is more than luck")
+    if lead.get("low") is None:
+        return Claim("interval", "missing", str(lead.get("reason") or "none against buy and hold"), "", "that it beat buy and hold")
+    found = f"return less buy and hold's {percent(lead['low'])} to {percent(lead['high'])}"
+    if lead["low"] > 0:
+        return Claim("interval", "ok", found, "more than buy and hold, beyond luck of this window", "")
+    if lead["high"] < 0:
+        return Claim("interval", "ok", found, "less than buy and hold, beyond luck of this window", "that it beat buy and hold")
+    return Claim("interval", "weak", found, "no difference to buy and hold was found", "better or worse than buy and hold")
+
+
+def _power(header: Header) -> Claim:
+    power = header.get("power") or (header.get("statistics") or {}).get("power")
+    smallest = (power or {}).get("sharpe_difference")
+    if smallest is None:
+        return Claim("power", "missing", "not computed", "", "that no difference means no skill")
+    found = f"finds a Sharpe difference from {number(smallest)} on, 4 times in 5"
+    if smallest > 1:
+        return Claim("power", "weak", found, "only very large effects can be seen here", "that no difference means no skill")
+    return Claim("power", "ok", found, "smaller effects would not be seen", "")
+
+
+def _trials(header: Header) -> Claim:
+    ledger = header.get("ledger") or {}
+    trials, deflated = ledger.get("trials"), ledger.get("deflated_sharpe")
+    if trials is None:
+        return Claim("trials", "missing", "the run is in no ledger", "", "that it was the only try")
+    found = f"{counted(trials, 'configuration')} tried"
+    if deflated is None:
+        return Claim("trials", "missing", f"{found}, no deflated Sharpe ratio", "", "that it is more than the best of so many")
+    found = f"{found}, deflated Sharpe ratio {number(deflated)}"
+    if deflated < SURE_FRACTION:
+        return Claim("trials", "weak", found, "it may be the best of so many by luck", "that it is more than that")
+    return Claim("trials", "ok", found, "more than the luck of so many tries", "")
+
+
+def _seal(header: Header) -> Claim:
+    holdout = header.get("holdout")
+    if not holdout:
+        return Claim("hold-out", "missing", "none was declared", "", "that the window was not tuned on")
+    if holdout.get("after_unsealing") or holdout.get("dropped"):
+        found = "looked at before this configuration" if holdout.get("after_unsealing") else "no longer kept"
+        return Claim("hold-out", "failed", found, "", "a test on unseen sessions")
+    if holdout.get("unsealed"):
+        return Claim("hold-out", "ok", f"from {holdout.get('start')}, first look", "a test on sessions nobody had tried", "")
+    return Claim(
+        "hold-out",
+        "weak",
+        f"sessions from {holdout.get('start')} are still sealed",
+        "a result of the tuning window",
+        "a test on unseen sessions",
+    )
+
+
+def _cutoff(header: Header) -> Claim:
+    counts = [entry.get("sessions") or {} for entry in (header.get("cutoffs") or {}).values()]
+    if not counts:
+        is_rules = header.get("title") == "no LLM" or not (header.get("settings") or {}).get("agents_enabled", True)
+        if is_rules:
+            return Claim("cutoff", "ok", "no language model", "nothing was remembered from training", "")
+        return Claim("cutoff", "missing", "not recorded", "", "that the model did not remember the window")
+    unknown, before, after = (max(each.get(key, 0) for each in counts) for key in ("unknown", "before", "after"))
+    if unknown:
+        return Claim("cutoff", "missing", "a model's training cutoff is not known", "", "that it did not remember the window")
+    total = before + min(each.get("after", 0) for each in counts)
+    if before and not min(each.get("after", 0) for each in counts):
+        return Claim("cutoff", "failed", "the whole window is before a model's training cutoff", "", "any skill: the model may remember")
+    if before:
+        return Claim(
+            "cutoff", "weak", f"{before} of {total} sessions before it", "nothing about those", "the return of the whole window as skill"
+        )
+    if header.get("title") == "no LLM":
+        return Claim("cutoff", "ok", "no language model", "nothing was remembered from training", "")
+    return Claim("cutoff", "ok", f"all {after} sessions are after it", "the models were trained before the window", "")
+
+
+def _errors(header: Header) -> Claim:
+    calls, holds = header.get("calls") or {}, header.get("holds") or {}
+    total, failed = calls.get("total"), calls.get("failed", 0)
+    if total is None:
+        return Claim("errors", "missing", "no count of calls", "", "that failures did not pose as decisions")
+    wrong = sum(holds.get(kind, 0) for kind in ("unreadable", "provider", "budget"))
+    found = f"{failed:,d} of {counted(total, 'call')} failed, {counted(wrong, 'hold')} by failure"
+    if header.get("status") == "invalid":
+        return Claim("errors", "failed", found, "", "any figure of it as a result")
+    if failed > HIGHEST_ERROR_FRACTION * total or wrong:
+        return Claim("errors", "weak", found, "failures are counted apart", "that every hold was meant")
+    return Claim("errors", "ok", found, "holds are the agents' own", "")
+
+
+def _universe(header: Header) -> Claim:
+    symbols = header.get("symbols") or ()
+    found = f"{counted(len(symbols), 'symbol')}, picked by hand"
+    what = "names beyond these" if len(symbols) >= FEWEST_SYMBOLS else f"more than {counted(len(symbols), 'name')}"
+    return Claim("universe", "weak", found, "for these symbols", f"{what}; who picked them knew who survived")
+
+
+def _verify(checks: Checks) -> Claim:
+    done = [check for check in checks if check.get("check") == "verify"]
+    if not done:
+        return Claim("verify", "missing", "not verified yet", "", "that it comes out the same again")
+    last = done[-1]
+    if not last.get("ok"):
+        where = " ".join(str(last[key]) for key in ("file", "line") if last.get(key) is not None)
+        return Claim("verify", "failed", f"came out differently: {where}".rstrip(": "), "", "that the run can be repeated")
+    return Claim("verify", "ok", f"came out the same on {str(last.get('at', ''))[:10]}", "anybody can repeat it from the folder", "")
+
+
+def _audits(checks: Checks) -> Iterator[Claim]:
+    """One line for all audits; a failed one is named."""
+    last = {name: check for check in checks if (name := str(check.get("check", "")).removeprefix("audit ")) in AUDITS}
+    failed = [name for name, check in last.items() if not check.get("ok")]
+    lacking = [name for name in AUDITS if name not in last]
+    if failed:
+        yield Claim("audits", "failed", f"{', '.join(failed)} failed", "", "anything that they guard")
+    elif lacking:
+        done = f"{len(last)} of {len(AUDITS)} done; " if last else ""
+        yield Claim("audits", "missing", f"{done}not done: {', '.join(lacking)}", "", "that nothing leaked into this run")
+    else:
+        yield Claim("audits", "ok", "all passed", "no leak was found by them", "")
