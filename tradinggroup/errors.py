@@ -48,6 +48,7 @@ class ErrorCode(StrEnum):
     RUN_NOT_FOUND = "RUN_NOT_FOUND", "no run of that name"
     RUN_INVALID = "RUN_INVALID", "a run folder that is cut short or cannot be read"
     RUN_UNWRITABLE = "RUN_UNWRITABLE", "the run folder cannot be written"
+    OUTPUT_UNWRITABLE = "OUTPUT_UNWRITABLE", "a page or a table that cannot be written where it was asked for"
     LEDGER_UNWRITABLE = "LEDGER_UNWRITABLE", "the ledger of runs cannot be written, so no run starts"
     HOLDOUT_SEALED = "HOLDOUT_SEALED", "sessions of the hold-out, which stay unseen until they are unsealed"
     DECISION_NOT_FOUND = "DECISION_NOT_FOUND", "no decision on that session for that symbol"

@@ -32,18 +32,24 @@ def guard_lines(run: RunFolder) -> Iterator[str]:
 
 
 def random_lines(run: RunFolder) -> Iterator[str]:
-    """How the random runs lie around the agents: returns, what was at stake, and symbols won; nothing where a run has none of it."""
+    """How the random runs lie around the agents, in lines of at most 80 characters; nothing where a run has none of it."""
+    for place, text in enumerate(random_texts(run)):
+        yield from wrapped(text, first="  " if place else "")
+
+
+def random_texts(run: RunFolder) -> Iterator[str]:
+    """Their returns, what was at stake, and symbols won; nothing where a run has none of it."""
     random = run.header.get("random") or {}
     returns = random.get("total_return_fraction")
     if not returns:
         return
-    yield from wrapped(
+    yield (
         f"{counted(random['draws'], 'random run')}: 5 % made {percent(returns['q05'])} or less, half {percent(returns['q50'])} or less, "
         f"5 % {percent(returns['q95'])} or more"
     )
-    yield from wrapped(_stakes(random["exposure_fraction"], random["turnover_per_year"]), first="  ")
+    yield _stakes(random["exposure_fraction"], random["turnover_per_year"])
     if random.get("symbols_won"):
-        yield from wrapped(_symbols_won(random["symbols_won"]), first="  ")
+        yield _symbols_won(random["symbols_won"])
 
 
 def _stakes(exposure: Mapping[str, float | None], turnover: Mapping[str, float | None]) -> str:

@@ -18,7 +18,7 @@ def text_forecasts(forecasts: Mapping[str, Figures]) -> str:
     """The part of a run's page; empty where nothing was scored."""
     if not forecasts:
         return ""
-    parts = [_table(forecasts), *_remarks(forecasts.get(ALL, {}))]
+    parts = [_table(forecasts), *remarks(forecasts.get(ALL, {}))]
     picture = "\n".join(_picture(forecasts.get(ALL, {}).get("calibration") or {}))
     return "\n".join(parts) + (f"\n\n{picture}" if picture else "")
 
@@ -47,7 +47,8 @@ def _row(name: str, figures: Figures) -> list[str]:
     ]
 
 
-def _remarks(pooled: Figures) -> Iterator[str]:
+def remarks(pooled: Figures) -> Iterator[str]:
+    """What the table means, and what was not scored."""
     if pooled.get("skill") is not None:
         yield from wrapped(
             "skill: share of the base rate's Brier score that the forecasts save; the base rate says how often each class came so far; "

@@ -1,0 +1,101 @@
+"""The closes of one symbol with every fill on them; each fill links to its decision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+
+from tradinggroup.runs.figures import counted, usd
+from tradinggroup.runs.folder import Line
+from tradinggroup.runs.report.html import Html, tag
+from tradinggroup.runs.report.material import Material
+from tradinggroup.runs.report.parts import anchor_of
+from tradinggroup.runs.report.svg import Plot, chart, line, plot_of, ticks_of
+
+WIDTH, HEIGHT = 1080, 250
+LEFT, RIGHT, TOP, BOTTOM = 62, 1066, 12, 218
+MARKS = {
+    "buy": "M0 -7L6 5L-6 5Z",
+    "sell": "M0 7L6 -5L-6 -5Z",
+    "forced": "M0 7L6 0L0 -7L-6 0Z",
+}
+"""Shapes, so that colour alone tells nothing: up, down, and a diamond for what the risk layer sold."""
+
+
+def price_chart(material: Material, symbol: str) -> Html | None:
+    """The chart, or None where the symbol has no close."""
+    rows = [row for row in material.equity if row["symbol"] == symbol and row["close_usd"] is not None]
+    if not rows:
+        return None
+    places = {row["session"]: place for place, row in enumerate(rows)}
+    fills = [fill for fill in material.fills if fill["symbol"] == symbol and fill["session"] in places]
+    values = [*(row["close_usd"] for row in rows), *(fill["price_usd"] for fill in fills)]
+    plot = plot_of(len(rows), values, left=LEFT, right=RIGHT, top=TOP, bottom=BOTTOM, margin=0.09)
+    sessions = [row["session"] for row in rows]
+    closes = plot.points([(place, row["close_usd"]) for place, row in enumerate(rows)])
+    parts = [
+        *_held(plot, rows),
+        *plot.grid(ticks_of(plot.upward.low, plot.upward.high, count=4), "{:,g}"),
+        line(closes, "s-price"),
+        plot.hover([f"{row['session']}: close {usd(row['close_usd'])} USD, {counted(row['shares'], 'share')} held" for row in rows]),
+        *_marks(material, plot, places, fills),
+        *plot.months(sessions),
+    ]
+    kinds = [kind_of(material, fill) for fill in fills]
+    counts = f"{kinds.count('buy')} purchases, {kinds.count('sell')} sales and {kinds.count('forced')} forced sales"
+    said = f"{symbol} closes from {sessions[0]} to {sessions[-1]} with {counts}."
+    return chart(WIDTH, HEIGHT, f"{symbol}: closes and fills", said, parts)
+
+
+def kind_of(material: Material, fill: Line) -> str:
+    """`buy`, `sell`, or `forced` for a sale by the risk layer."""
+    if fill["shares"] > 0:
+        return "buy"
+    return "forced" if (material.order_of.get(fill["order_id"]) or {}).get("forced") else "sell"
+
+
+def legend() -> Html:
+    """What the marks and the shade mean."""
+    texts = {"buy": "bought", "sell": "sold", "forced": "sold by the risk layer"}
+    marks = [
+        tag(
+            "span",
+            tag("svg", tag("path", d=MARKS[kind], class_=f"mark {kind}"), viewBox="-8 -8 16 16", class_="key", aria_hidden="true"),
+            text,
+        )
+        for kind, text in texts.items()
+    ]
+    return tag(
+        "p", marks, tag("span", tag("span", class_="key shade"), "held"), tag("span", "each mark leads to its decision"), class_="legend"
+    )
+
+
+def _held(plot: Plot, rows: Sequence[Line]) -> Iterator[Html]:
+    """Shades over the sessions at whose close there was a position, one a stretch."""
+    start: int | None = None
+    for place, (row, following) in enumerate(pairwise([*rows, {"shares": 0}])):
+        if row["shares"] and start is None:
+            start = place
+        if start is not None and not following["shares"]:
+            x, end = plot.across.at(start), plot.across.at(min(place + 1, len(rows) - 1))
+            yield tag("rect", x=f"{x:.1f}", y=TOP, width=f"{max(1.0, end - x):.1f}", height=BOTTOM - TOP, class_="held")
+            start = None
+
+
+def _marks(material: Material, plot: Plot, places: Mapping[str, int], fills: Sequence[Line]) -> Iterator[Html]:
+    for fill in fills:
+        kind = kind_of(material, fill)
+        x, y = plot.across.at(places[fill["session"]]), plot.upward.at(fill["price_usd"])
+        mark = tag(
+            "path", tag("title", _fill_text(material, fill)), d=MARKS[kind], transform=f"translate({x:.1f} {y:.1f})", class_=f"mark {kind}"
+        )
+        yield tag("a", mark, href=f"#{anchor_of(fill['symbol'], fill['decision_session'])}")
+
+
+def _fill_text(material: Material, fill: Line) -> str:
+    order = material.order_of.get(fill["order_id"]) or {}
+    verb = {"buy": "bought", "sell": "sold", "forced": "sold by force"}[kind_of(material, fill)]
+    return (
+        f"{fill['session']}: {verb} {counted(abs(fill['shares']), 'share')} at {usd(fill['price_usd'])} USD, "
+        f"decided {fill['decision_session']} ({order.get('style', '-')}, {order.get('reason_code', '-')})"
+    )
