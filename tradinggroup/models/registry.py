@@ -39,6 +39,13 @@ def make_model(
     return OpenAIChat(served_name(name), settings, server, entry=entry, rungs=rungs, limits=limits)
 
 
+def load_client() -> None:
+    """Import what a call to a server needs. It takes a second or more, which nobody needs to wait for at the first call."""
+    import openai  # noqa: F401
+
+    import tradinggroup.models.transport  # noqa: F401
+
+
 def check_model(name: str, registry: ModelRegistry, *, parameters: Mapping[str, object] | None = None, is_asked: bool = True) -> None:
     """Raise what a first live call with this model, and these parameters of a card, would raise without asking anyone.
 

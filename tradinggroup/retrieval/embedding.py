@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from tradinggroup.retrieval.background import beside_the_loop
 from tradinggroup.retrieval.ports import Vectors
 from tradinggroup.retrieval.tokens import content_words
 
@@ -22,6 +23,10 @@ _Hashes = npt.NDArray[np.uint64]
 _MIX_1, _MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)  # the finaliser of SplitMix64
 _PAIR = np.uint64(0x9E3779B97F4A7C15)
 _SIGN_BIT = np.uint64(63)
+
+
+LONG_CHARACTERS = 20_000
+"""Texts that are longer together take several milliseconds: a filing, not the news of a session (ours)."""
 
 
 class HashingEmbedder:
@@ -42,8 +47,10 @@ class HashingEmbedder:
         return "hashing"
 
     async def vectors(self, texts: Sequence[str]) -> Vectors:
-        """As `embed`; nothing is waited for."""
-        return self.embed(texts)
+        """As `embed`; long texts beside the event loop."""
+        if sum(map(len, texts)) < LONG_CHARACTERS:
+            return self.embed(texts)
+        return await beside_the_loop(self.embed, texts)
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """One unit row a text; a text without content words gives a row of zeros."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tradinggroup.retrieval.background import beside_the_loop
 from tradinggroup.retrieval.chunks import Chunk, chunk_sections
 from tradinggroup.retrieval.duplicates import distinct
 from tradinggroup.retrieval.embedding import HashingEmbedder
@@ -58,12 +59,13 @@ async def index_filing(sections: Sequence[tuple[str, str]], *, parts: RetrievalP
     """
     bodies = [body for _, body in sections]
     kept = await distinct(bodies, embedder=HashingEmbedder(), cosine=SECTION_COPY_COSINE, limit=len(bodies)) if bodies else []
-    chunks = chunk_sections([sections[position] for position in kept], settings)
+    chunks = await beside_the_loop(chunk_sections, [sections[position] for position in kept], settings)
     texts = tuple(chunk.text for chunk in chunks)
     dense = await parts.embedder.vectors(texts) if texts else np.zeros((0, 1))
     if parts.chunk_store is not None:
         parts.chunk_store.note(texts, dense)
-    return ChunkIndex(tuple(chunks), dense, tuple(parts.sparse_encoder.encode(texts, known=texts)), texts)
+    sparse = await beside_the_loop(parts.sparse_encoder.encode, texts, known=texts)
+    return ChunkIndex(tuple(chunks), dense, tuple(sparse), texts)
 
 
 def hybrid_score(dense: float, sparse: float, settings: ReportSettings) -> float:
@@ -78,7 +80,8 @@ async def search(
     if not index.chunks:
         return []
     asked = await parts.embedder.vectors(queries)
-    scored = _best_scores(index, asked, parts.sparse_encoder.encode(queries, known=index.texts), settings)
+    terms = await beside_the_loop(parts.sparse_encoder.encode, queries, known=index.texts)
+    scored = await beside_the_loop(_best_scores, index, asked, terms, settings)
     kept = sorted(scored, key=lambda entry: (-entry[0], entry[1]))[: settings.top_hybrid]
     texts = [index.texts[position] for _, position, _, _ in kept]
     probabilities = await parts.reranker.probabilities(texts, question=FILING_QUESTION, asker=asker)

@@ -7,6 +7,7 @@ into a temporary folder with the network refused.
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +21,9 @@ from tradinggroup.models.gateway import CallsMode, Gateway
 from tradinggroup.models.loop import LoopThread
 from tradinggroup.models.rate_limit import RateLimits
 from tradinggroup.models.recordings import RecordingStore
-from tradinggroup.models.registry import make_model
+from tradinggroup.models.registry import load_client, make_model
 from tradinggroup.models.rung_choice import RungChoice, rungs_of
+from tradinggroup.retrieval.chroma import load_chroma
 from tradinggroup.retrieval.chunk_store import ChunkStore
 from tradinggroup.retrieval.kept_embedder import VectorSources
 from tradinggroup.retrieval.registry import Retrieval, make_retrieval
@@ -104,6 +106,9 @@ class Execution:
         )
 
     def _run_agents(self, gateway: Gateway, retrieval: Retrieval, loop: LoopThread) -> None:
+        if self.shared_store is not None and self.mode != "replay":
+            # While others load or wait. Not where everything is computed here: there it would only come first.
+            threading.Thread(target=_load_early, name="imports", daemon=True).start()
         count = self.inputs.experiment.worker_processes
         if count > 1:
             services = Services(model=gateway, retrieval=retrieval.parts, loop=loop, sink=self.writer, progress=self.progress)
@@ -162,6 +167,11 @@ class Execution:
         self.writer.finish(header if self.ending is None else self.ending(header))
         self.progress.finish()
         return RunFolder.open(self.writer.folder)
+
+
+def _load_early() -> None:
+    load_client()
+    load_chroma()
 
 
 def _status_of(error: BaseException) -> str:
