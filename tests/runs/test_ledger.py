@@ -226,7 +226,7 @@ def test_a_ledger_that_fails_at_the_end_does_not_take_the_run_with_it(tmp_path: 
     from tradinggroup.runs import ledger, ledger_file
 
     project = study_project(tmp_path / "project")
-    opened = ledger.open_ledger
+    opened = ledger_file.open_ledger
     with monkeypatch.context() as patched:
         calls: list[int] = []
 
