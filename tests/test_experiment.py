@@ -143,7 +143,7 @@ def test_repeated_lists_add_up_and_repeated_values_must_agree(project: Project) 
         ("convention=finsaber", "SETTING_INVALID", "finsaber does not know the baseline constant_exposure"),
         ("convention=paper", "SETTING_INVALID", "must be one of default, finsaber"),
         ("variants=1", "SETTING_INVALID", "variants is no single setting, origin=--set"),
-        ("workers=1", "NOT_BUILT_YET", "workers, origin=--set: this version has no such setting"),
+        ("workers=-1", "SETTING_INVALID", "workers=-1 must be greater than or equal to 0"),
         ("seed", "SETTING_INVALID", "Write --set key=value"),
         ("=3", "SETTING_INVALID", "Write --set key=value"),
     ],

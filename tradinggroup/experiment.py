@@ -179,14 +179,19 @@ def changed_experiment(experiment: Experiment, overrides: Sequence[Override], *,
 
 def with_limits(experiment: Experiment, overrides: Sequence[Override]) -> Experiment:
     """The experiment of a run that goes on, with other limits of how it is executed. Raises UsageError for any other setting."""
+    refuse_all_but_limits(overrides)
     merged = _merged_overrides(overrides)
-    for key, (_, origin) in merged.items():
-        if key not in LIMIT_KEYS:
-            remedy = "A resumed run keeps the experiment, settings and note of its folder; leave it out, or start a new run."
-            raise UsageError(ErrorCode.USAGE, f"--resume cannot go with {origin if origin != '--set' else f'--set {key}'}", remedy=remedy)
     flat, _ = _from_text(experiment_to_toml(experiment), "resolved.toml")
     origins = {**dict.fromkeys(flat, "resolved.toml"), **{key: origin for key, (_, origin) in merged.items()}}
     return _validated({**flat, **{key: value for key, (value, _) in merged.items()}}, origins, "resolved.toml")
+
+
+def refuse_all_but_limits(overrides: Sequence[Override]) -> None:
+    """Raise UsageError for an override that a resumed run cannot take: any but those of `LIMIT_KEYS`."""
+    for key, (_, origin) in _merged_overrides(overrides).items():
+        if key not in LIMIT_KEYS:
+            remedy = "A resumed run keeps the experiment, settings and note of its folder; leave it out, or start a new run."
+            raise UsageError(ErrorCode.USAGE, f"--resume cannot go with {origin if origin != '--set' else f'--set {key}'}", remedy=remedy)
 
 
 def _shown(path: Path, project: Project) -> str:

@@ -127,7 +127,7 @@ def test_a_share_is_left_out_where_the_training_years_begin_before_it(finished: 
     project, _ = finished
     overrides = [
         Override("symbols", ["TSLA", "COIN"], "test"),
-        Override("training_years", {"default": 2}, "test"),
+        Override("training_years", {"default": 2, "COIN": 2}, "test"),
         Override("baselines", ["buy_and_hold", "bollinger"], "test"),
     ]
     run = run_experiment(project, load_experiment(project, EXPERIMENT, overrides), RunOptions())

@@ -46,7 +46,7 @@ def test_summary_is_the_documented_object(shared_run: RunFolder) -> None:
     summary = shared_run.summary()
     assert list(summary) == [
         "run_id", "path", "status", "experiment", "start", "end", "symbols", "metrics", "baselines", "random", "calls", "cost_usd",
-        "costs", "holds", "forecasts",
+        "spent_usd", "costs", "holds", "forecasts", "statistics", "power", "ledger", "holdout",
     ]  # fmt: skip
     assert summary["calls"] == {"total": 16, "recorded": 15, "live": 1, "failed": 2}
     assert summary["random"] == {"draws": 999, "agents_percentile": 0.63}

@@ -154,6 +154,9 @@ def _refuse_beside_resume(experiment: str | None, *, note: str | None, other: st
 def _resumed(
     project: Project, name: str, calls: Literal["record", "replay", "refresh"], overrides: Overrides, *, as_json: bool
 ) -> RunFolder:
+    from tradinggroup.experiment import refuse_all_but_limits
+
+    refuse_all_but_limits(overrides)
     from tradinggroup.runs.execute import RunOptions, resume_run
     from tradinggroup.runs.locate import find_run
 
