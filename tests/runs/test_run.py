@@ -16,7 +16,7 @@ from tradinggroup.errors import DataError, UsageError
 from tradinggroup.project import Project
 from tradinggroup.runs import run as run_module
 from tradinggroup.runs.folder import RunFolder
-from tradinggroup.runs.frames import DECISION_COLUMNS, OUTCOME_COLUMNS
+from tradinggroup.runs.frames import DECISION_COLUMNS, ENTRY_COLUMNS, INTERVAL_COLUMNS, OUTCOME_COLUMNS, interval_frame, trade_frame
 from tradinggroup.runs.plot import drawdowns, equity_path
 from tradinggroup.runs.run import Run
 
@@ -46,7 +46,6 @@ def tags(page: str) -> set[str]:
 def test_frames_have_the_documented_columns_and_types(opened: Run) -> None:
     for frame, kind in (
         (opened.equity, RowKind.EQUITY),
-        (opened.trades, RowKind.TRADE),
         (opened.orders, RowKind.ORDER),
         (opened.fills, RowKind.FILL),
     ):
@@ -55,6 +54,10 @@ def test_frames_have_the_documented_columns_and_types(opened: Run) -> None:
     assert list(opened.decisions.columns) == list(DECISION_COLUMNS)
     assert list(opened.outcomes.columns) == list(OUTCOME_COLUMNS)
     trades = opened.trades
+    assert list(trades.columns) == [*COLUMNS[RowKind.TRADE], *ENTRY_COLUMNS]
+    assert trades["decision_session"].dt.date.tolist() == [SESSIONS[0]] * 2 + [SESSIONS[6]] * 2
+    assert trades["news_score"].tolist() == [0.31] * 4
+    assert trades["reasoning"].notna().all()
     assert trades["exit_session"].isna().tolist() == [False, False, True, True]
     assert pd.api.types.is_datetime64_dtype(trades["exit_session"])
     decisions = opened.decisions
@@ -73,6 +76,37 @@ def test_frames_of_a_run_without_rows_keep_their_columns_and_types(project: Proj
     assert empty.stats.total_return_fraction is None
     assert len(empty.reflections) == 0
     empty.plot()
+
+
+def test_a_trade_without_a_decision_has_no_entry(opened: Run) -> None:
+    frame = trade_frame(opened.folder.trades(), opened.folder.fills(), [])
+    assert frame["decision_session"].notna().all()
+    assert frame[["news_score", "p_up", "confidence"]].isna().all(axis=None)
+    assert frame["profit_usd"].notna().all()
+
+
+def test_intervals_are_a_frame(opened: Run) -> None:
+    assert list(opened.intervals.columns) == list(INTERVAL_COLUMNS)
+    assert len(opened.intervals) == 0, "a run of before there were intervals"
+    own = {"value": 0.2, "low": -0.1, "high": 0.5, "reason": None}
+    lead = {"value": 0.1, "low": None, "high": None, "reason": "only 7 of 10 round trips", "p_value": None}
+    statistics = {
+        "metrics": {"ALL": {"total_return_fraction": own, "sharpe_ratio": own, "max_drawdown_fraction": {"quantiles": {}}}},
+        "differences": {"random": {"ALL": {"total_return_fraction": lead, "sharpe_ratio": lead, "return_correlation": 0.5}}},
+    }
+    frame = interval_frame(statistics)
+    assert frame["against"].isna().tolist() == [True, True, False, False]
+    assert frame["metric"].tolist() == ["total_return_fraction", "sharpe_ratio"] * 2
+    assert frame["low"].iloc[0] == -0.1
+    assert np.isnan(frame["low"].iloc[2])
+    assert frame["reason"].iloc[2] == "only 7 of 10 round trips"
+
+
+def test_claims_are_a_page_and_a_sequence(opened: Run) -> None:
+    assert [claim.topic for claim in opened.claims][:2] == ["run", "clock"]
+    assert "what may be claimed" in str(opened.claims)
+    assert tags(opened.claims._repr_html_()) == {"pre"}
+    assert max(map(len, str(opened.claims).splitlines())) <= 80
 
 
 def test_changing_a_frame_changes_nothing_else(opened: Run) -> None:
@@ -194,6 +228,26 @@ def test_plot_returns_a_figure_without_pyplot(opened: Run) -> None:
     assert {name: marks[name] for name in ("bought", "sold", "forced sell")} == {"bought": 2, "sold": 0, "forced sell": 1}
     assert one._repr_png_().startswith(b"\x89PNG")
     assert ("matplotlib.pyplot" in sys.modules) is before, "no global state, no window"
+
+
+def test_plot_of_trades_has_fills_exits_and_news(opened: Run) -> None:
+    figure = opened.plot_trades("ACME")
+    price, news = figure.axes
+    lines: dict[str, int] = {}
+    for line in price.get_lines():
+        label = str(line.get_label())
+        lines[label] = lines.get(label, 0) + len(np.asarray(line.get_xdata()))
+    assert {name: lines[name] for name in ("bought", "sold", "forced sell")} == {"bought": 2, "sold": 0, "forced sell": 1}
+    assert {"stop", "target"} <= set(lines)
+    stops = next(np.asarray(line.get_ydata()) for line in price.get_lines() if line.get_label() == "stop")
+    assert stops.tolist() == pytest.approx([250.5 * (1 - 0.039)] * 4)
+    assert [bar.get_height() for bar in news.patches] == pytest.approx([0.31] * 7), "one session had no news"  # type: ignore[attr-defined]
+    assert figure._repr_png_().startswith(b"\x89PNG")
+    part = opened.plot_trades("ACME", start="2023-09-13", end=SESSIONS[5])
+    assert part.axes[0].get_xlim() < figure.axes[0].get_xlim() or part.axes[0].get_xlim()[1] < figure.axes[0].get_xlim()[1]
+    opened.plot_trades("ACME", start="2030-01-01")
+    with pytest.raises(UsageError, match="SYMBOL_UNKNOWN"):
+        opened.plot_trades("acme")
 
 
 def test_drawdown_and_equity_path(opened: Run) -> None:

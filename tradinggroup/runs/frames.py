@@ -68,10 +68,50 @@ OUTCOME_COLUMNS: Mapping[str, str] = {
 }
 """Column of `Run.outcomes` -> meaning."""
 
+ENTRY_COLUMNS: Mapping[str, str] = {
+    "decision_session": "trading date of the decision that opened the position",
+    "confidence": "of the decision agent in the purchase, 0 to 1",
+    "news_score": "at that decision, -1 to 1; NaN without news or where the call failed",
+    "news_items": "news items seen then",
+    "p_up": "forecast probability of a clearly higher next close, at that decision",
+    "p_down": "of a clearly lower one",
+    "gated_label": "trend after the gate, at that decision",
+    "stop_loss_fraction": "stop at that decision, negative; NaN with the risk layer off",
+    "take_profit_fraction": "target at that decision, positive; NaN with the risk layer off",
+    "decision_lesson": "id of the lesson that the decision agent was shown; None without one",
+    "reasoning": "what the decision agent said",
+}
+"""Column of `Run.trades` behind those of `trades.csv` -> meaning. All are of the purchase that opened the position."""
+
+INTERVAL_COLUMNS: Mapping[str, str] = {
+    "symbol": "one symbol, or ALL",
+    "metric": "total_return_fraction or sharpe_ratio",
+    "against": "None for the metric itself; a baseline for the agents' metric less the baseline's",
+    "value": "what it came out as",
+    "low": "lower end of the 95 % interval; NaN where there is none",
+    "high": "upper end of it",
+    "p_value": "of no difference to the baseline, two-sided; NaN for the metric itself",
+    "reason": "why there is no interval; None with one",
+}
+"""Column of `Run.intervals` -> meaning."""
+
 
 def csv_frame(kind: RowKind, rows: Sequence[Line]) -> pd.DataFrame:
     """`equity`, `orders`, `fills` or `trades` with the columns of the file."""
     return _typed(pd.DataFrame(list(rows), columns=list(COLUMNS[kind])))
+
+
+def trade_frame(trades: Sequence[Line], fills: Sequence[Line], decisions: Sequence[Line]) -> pd.DataFrame:
+    """One row a round trip: the columns of `trades.csv`, then `ENTRY_COLUMNS` of the decision that opened it, where there is one."""
+    opened = {(fill["symbol"], fill["session"]): fill["decision_session"] for fill in reversed(fills) if fill["shares"] > 0}
+    decided = {(line["symbol"], line["session"]): line for line in decisions}
+    rows = []
+    for trade in trades:
+        session = opened.get((trade["symbol"], trade["entry_session"]))
+        line = decided.get((trade["symbol"], session)) if session is not None else None
+        known = _decision(line) if line is not None else {}
+        rows.append(dict(trade) | {"decision_session": session} | {name: known.get(name) for name in list(ENTRY_COLUMNS)[1:]})
+    return _typed(pd.DataFrame(rows, columns=[*COLUMNS[RowKind.TRADE], *ENTRY_COLUMNS]))
 
 
 def outcome_frame(rows: Sequence[Line]) -> pd.DataFrame:
@@ -83,6 +123,20 @@ def outcome_frame(rows: Sequence[Line]) -> pd.DataFrame:
 def decision_frame(rows: Sequence[Line]) -> pd.DataFrame:
     """One row a decision, with the columns of `DECISION_COLUMNS`."""
     return _typed(pd.DataFrame([_decision(row) for row in rows], columns=list(DECISION_COLUMNS)))
+
+
+def interval_frame(statistics: Mapping[str, Any]) -> pd.DataFrame:
+    """One row a symbol, metric and baseline, with the columns of `INTERVAL_COLUMNS`, from `statistics` of a run's header."""
+    sides = {None: statistics.get("metrics") or {}, **(statistics.get("differences") or {})}
+    rows = [
+        {"symbol": symbol, "metric": metric, "against": against} | {name: interval.get(name) for name in list(INTERVAL_COLUMNS)[3:]}
+        for against, by_symbol in sides.items()
+        for symbol, metrics in by_symbol.items()
+        for metric in ("total_return_fraction", "sharpe_ratio")
+        if (interval := metrics.get(metric)) is not None
+    ]
+    frame = pd.DataFrame(rows, columns=list(INTERVAL_COLUMNS))
+    return frame.astype(dict.fromkeys(("value", "low", "high", "p_value"), "float64"))
 
 
 def _decision(line: Line) -> dict[str, Any]:
@@ -116,6 +170,8 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
         "_fraction": lambda column: column.astype("float64"),
         "_usd": lambda column: column.astype("float64"),
         "news_score": lambda column: column.astype("float64"),
+        "p_up": lambda column: column.astype("float64"),
+        "p_down": lambda column: column.astype("float64"),
         "confidence": lambda column: column.astype("float64"),
     }
     for name in frame.columns:

@@ -17,7 +17,6 @@ from tradinggroup.runs.text_explain import text_explain
 from tradinggroup.runs.text_logs import CALLS_LISTED, call_table, call_text
 from tradinggroup.runs.text_reflections import reflection_rows, text_reflections
 
-
 Item = TypeVar("Item")
 CALLS_SHOWN = 3
 """Up to so many calls are shown whole."""

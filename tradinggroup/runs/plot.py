@@ -47,14 +47,19 @@ def plot_run(run: RunFolder, *, symbol: str | None = None) -> RunFigure:
     axes = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
     sessions, equity_usd = equity_path(run.equity(), symbol)
     if symbol is not None:
-        _draw_price(axes[0], run, symbol)
+        draw_price(axes[0], run, symbol)
     _draw_equity(axes[-2], run, symbol, sessions, equity_usd)
     _draw_drawdown(axes[-1], sessions, equity_usd)
-    locator = AutoDateLocator()  # type: ignore[no-untyped-call]
-    axes[-1].xaxis.set_major_locator(locator)
-    axes[-1].xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    date_axis(axes[-1])
     figure.suptitle(_title(run, symbol), fontsize=10, wrap=True)
     return figure
+
+
+def date_axis(axes: Axes) -> None:
+    """Few, short labels of dates on the horizontal axis."""
+    locator = AutoDateLocator()  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
 
 
 def equity_path(rows: Sequence[Line], symbol: str | None) -> tuple[list[date], Values]:
@@ -88,7 +93,7 @@ def _draw_equity(axes: Axes, run: RunFolder, symbol: str | None, sessions: list[
 def _draw_band(axes: Axes, run: RunFolder) -> None:
     """Where nine tenths and, darker, half of the random runs lie at each close."""
     rows = run.random_band()
-    days = [_day(row["session"]) for row in rows]
+    days = [as_date(row["session"]) for row in rows]
     for low, high, share in (("q05_usd", "q95_usd", "90 %"), ("q25_usd", "q75_usd", "50 %")) if rows else ():
         lows, highs = ([row[column] for row in rows] for column in (low, high))
         colour = BASELINE_COLOURS["random"]
@@ -101,12 +106,13 @@ def _draw_drawdown(axes: Axes, sessions: list[date], equity_usd: Values) -> None
     axes.grid(alpha=0.25)
 
 
-def _draw_price(axes: Axes, run: RunFolder, symbol: str) -> None:
+def draw_price(axes: Axes, run: RunFolder, symbol: str) -> None:
+    """The close of each session, shaded while shares were held, with a mark at the price of every fill."""
     rows = [row for row in run.equity() if row["symbol"] == symbol and row["close_usd"] is not None]
-    axes.plot([_day(row["session"]) for row in rows], [row["close_usd"] for row in rows], color="#444444", linewidth=1)  # type: ignore[arg-type]
+    axes.plot([as_date(row["session"]) for row in rows], [row["close_usd"] for row in rows], color="#444444", linewidth=1)  # type: ignore[arg-type]
     for left, right in pairwise(rows):
         if left["shares"]:
-            axes.axvspan(_day(left["session"]), _day(right["session"]), color=AGENTS_COLOUR, alpha=0.08, linewidth=0)  # type: ignore[arg-type]
+            axes.axvspan(as_date(left["session"]), as_date(right["session"]), color=AGENTS_COLOUR, alpha=0.08, linewidth=0)  # type: ignore[arg-type]
     forced = {row["order_id"] for row in run.orders() if row["forced"]}
     kinds: dict[str, tuple[str, str, Callable[[Line], bool]]] = {
         "bought": ("^", BUY_COLOUR, lambda fill: fill["shares"] > 0),
@@ -115,14 +121,15 @@ def _draw_price(axes: Axes, run: RunFolder, symbol: str) -> None:
     }
     for name, (marker, colour, belongs) in kinds.items():
         fills = [fill for fill in run.fills() if fill["symbol"] == symbol and belongs(fill)]
-        days, prices = [_day(fill["session"]) for fill in fills], [fill["price_usd"] for fill in fills]
+        days, prices = [as_date(fill["session"]) for fill in fills], [fill["price_usd"] for fill in fills]
         axes.plot(days, prices, marker, color=colour, markersize=6, linestyle="none", label=name, zorder=3)  # type: ignore[arg-type]
     axes.set_ylabel(f"{symbol}, USD (shaded: held)")
     axes.legend(fontsize=8, frameon=False, ncols=3)
     axes.grid(alpha=0.25)
 
 
-def _day(session: str) -> date:
+def as_date(session: str) -> date:
+    """A session of a file as a date."""
     return date.fromisoformat(session)
 
 

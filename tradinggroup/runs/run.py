@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from tradinggroup.experiment import ResolvedExperiment
     from tradinggroup.models.gateway import CallsMode
+    from tradinggroup.runs.claim_card import Claim
     from tradinggroup.runs.plot import RunFigure
 
 
@@ -153,8 +154,13 @@ class Run:
 
     @property
     def trades(self) -> pd.DataFrame:
-        """One row a round trip; open positions are marked at the last close."""
-        return self._frame("TRADE", self.folder.trades())
+        """One row a round trip, with what the agents said when it was opened; open positions are marked at the last close.
+
+        The columns of `trades.csv`, then those of `tradinggroup.runs.frames.ENTRY_COLUMNS`.
+        """
+        from tradinggroup.runs.frames import trade_frame
+
+        return trade_frame(self.folder.trades(), self.folder.fills(), self.folder.decisions())
 
     @property
     def orders(self) -> pd.DataFrame:
@@ -179,6 +185,24 @@ class Run:
         from tradinggroup.runs.frames import outcome_frame
 
         return outcome_frame(self.folder.outcomes())
+
+    @property
+    def intervals(self) -> pd.DataFrame:
+        """One row a symbol, metric and baseline; the columns are explained in `tradinggroup.runs.frames.INTERVAL_COLUMNS`.
+
+        Empty where nothing was resampled. Where the run is too short for intervals to be said aloud, `warnings` and `claims` say so.
+        """
+        from tradinggroup.runs.frames import interval_frame
+
+        return interval_frame(self.folder.header.get("statistics") or {})
+
+    @property
+    def claims(self) -> Listing[Claim]:
+        """The claim card: what may be said of this run and what may not, one claim a question."""
+        from tradinggroup.runs.text_claims import card_of, text_claims
+
+        card = card_of(self.folder)
+        return Listing(card.claims, "\n".join(text_claims(card)))
 
     @property
     def reflections(self) -> Reflections:
@@ -222,6 +246,13 @@ class Run:
         from tradinggroup.runs.plot import plot_run
 
         return plot_run(self.folder, symbol=self._known(symbol))
+
+    def plot_trades(self, symbol: str, *, start: date | str | None = None, end: date | str | None = None) -> RunFigure:
+        """A matplotlib figure: the price with fills, stops and targets, and the news score below; `start` to `end` or all of it."""
+        from tradinggroup.runs.plot_trades import plot_trades
+
+        known, (first, last) = self._known(symbol), (None if day is None else session_text(day) for day in (start, end))
+        return plot_trades(self.folder, symbol=known or symbol, start=first, end=last)
 
     def plot_forecasts(self, *, symbol: str | None = None) -> RunFigure:
         """A matplotlib figure: calibration of the forecasts (of one `symbol` or all), and their skill over the base rate."""
