@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import csv
 import socket
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.answers import fault_of, faulty, good_answer
+from tests.e2e.answers import fault_of, faulty, good_answer, messages_of, number_of
 from tests.e2e.command import Result, Run, calls, decisions, header, latest, row_files
 from tests.e2e.conftest import make_project
-from tests.models.fault_server import FaultServer, Json, Step, error, fault_server
+from tests.models.fault_server import FaultServer, Json, Step, completion, error, fault_server
 from tradinggroup.cli.main import run as run_command
 from tradinggroup.desk.symbol_desk import SESSIONS_AHEAD
 from tradinggroup.models.recording_rows import CallRecord
 
 BAD_TENTHS = 3
+KEY = "a-key-that-nobody-may-see-0123456789"
 CALLS_BEFORE_DEATH = 60
 
 
@@ -64,6 +67,56 @@ def test_three_answers_in_ten_are_bad(server: FaultServer, project: Path, tg: Ru
     assert "invalid" in shown.out
     assert "failed" in shown.out
     assert tg("show", "latest", "--json").json == result.json
+
+
+def test_what_was_sent_is_what_was_counted_and_no_key_is_anywhere(
+    server: FaultServer, project: Path, tg: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every request is an attempt of a recording, retries and repairs included; cash and limits hold; the server echoes the key."""
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    bad = faulty(BAD_TENTHS)
+
+    def echoing(body: Json) -> Step | None:
+        step = bad(body)
+        return error(500, f"out of memory for {KEY}") if step is not None and step.status == 500 else step
+
+    server.choose = echoing
+    result = tg("backtest", "study", "--set", "models.maximum_retries=1", "--set", "models.structured_output=json_schema")
+    assert result.exit_code == 1
+    folder = latest(project)
+    assert len(server.requests) == sum({call.key: call.attempts for call in calls(folder)}.values())
+    with (folder / "equity.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert rows
+    for row in rows:
+        assert float(row["cash_usd"]) >= 0
+        assert int(row["shares"]) >= 0
+    assert tg("verify", "latest").exit_code == 0, "the second set of books agrees too"
+    assert KEY not in result.err + result.out
+    for path in project.rglob("*"):
+        assert not path.is_file() or KEY.encode() not in path.read_bytes(), path
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_the_order_in_which_a_server_answers_changes_nothing(
+    server: FaultServer, tmp_path: Path, project: Path, tg: Run, seed: int
+) -> None:
+    """One call after the other, and many at once with another delay for each."""
+    bad = faulty(1)
+    server.choose = bad
+    few = ("--set", "models.maximum_retries=0", "--set", "models.max_error_fraction=1")
+    assert tg("backtest", "study", *few, "--set", "schedule=serial").exit_code == 0
+
+    def late(body: Json) -> Step | None:
+        number = number_of(messages_of(body), f"delay {seed}")
+        step = bad(body) or completion(good_answer(body))
+        return replace(step, sleep_seconds=number % 25 / 1000)
+
+    server.choose = late
+    other = make_project(tmp_path / "other")
+    assert run_command(["-C", str(other), "backtest", "study", *few]) == 0
+    assert row_files(latest(project)) == row_files(latest(other))
+    assert calls(latest(project)) == calls(latest(other))
 
 
 def test_holds_of_faults_are_told_apart_from_the_model_s(server: FaultServer, project: Path, tg: Run) -> None:
