@@ -159,7 +159,7 @@ def _intervals(header: Header) -> Claim:
     if not statistics.get("enough"):
         reason = str(statistics.get("reason") or "too little to resample")
         return Claim("interval", "missing", reason, "", "any ratio, or that a difference is more than luck")
-    if lead.get("low") is None:
+    if lead.get("low") is None or lead.get("high") is None:
         return Claim("interval", "missing", str(lead.get("reason") or "none against buy and hold"), "", "that it beat buy and hold")
     found = f"return less buy and hold's {percent(lead['low'])} to {percent(lead['high'])}"
     if lead["low"] > 0:

@@ -9,7 +9,7 @@ from tradinggroup.runs.figures import counted, usd
 from tradinggroup.runs.folder import Line
 from tradinggroup.runs.report.html import Html, tag
 from tradinggroup.runs.report.material import Material
-from tradinggroup.runs.report.parts import anchor_of
+from tradinggroup.runs.report.parts import decision_link
 from tradinggroup.runs.report.svg import Plot, chart, line, plot_of, ticks_of
 
 WIDTH, HEIGHT = 1080, 250
@@ -89,7 +89,7 @@ def _marks(material: Material, plot: Plot, places: Mapping[str, int], fills: Seq
         mark = tag(
             "path", tag("title", _fill_text(material, fill)), d=MARKS[kind], transform=f"translate({x:.1f} {y:.1f})", class_=f"mark {kind}"
         )
-        yield tag("a", mark, href=f"#{anchor_of(fill['symbol'], fill['decision_session'])}")
+        yield decision_link(material, fill["symbol"], fill["decision_session"], mark)
 
 
 def _fill_text(material: Material, fill: Line) -> str:

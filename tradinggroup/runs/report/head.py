@@ -11,7 +11,9 @@ from tradinggroup.runs.figures import NONE, counted, number, percent, usd
 from tradinggroup.runs.report.html import Html, joined, tag
 from tradinggroup.runs.report.material import Material
 from tradinggroup.runs.report.parts import badge, definitions
+from tradinggroup.runs.summary import ALL
 from tradinggroup.runs.text_show import BUY_AND_HOLD, headline, model_text, without_text
+from tradinggroup.runs.text_statistics import enough_of
 
 
 def head(material: Material) -> Html:
@@ -42,11 +44,13 @@ def tiles(material: Material) -> Iterator[Html]:
     """The five figures that a reader looks for first; a ratio only where there is enough behind it."""
     agents, held = material.figures(), material.figures(BUY_AND_HOLD)
     gained, other = agents.get("total_return_fraction"), held.get("total_return_fraction")
-    lead = interval_of(((material.statistics.get("differences") or {}).get(BUY_AND_HOLD) or {}).get("ALL") or {}, "total_return_fraction")
+    enough = enough_of(material.run)
+    found = ((material.statistics.get("differences") or {}).get(BUY_AND_HOLD) or {}).get(ALL) or {}
+    lead = interval_of(found, "total_return_fraction") if enough else ""
     yield _tile("Return, ALL", percent(gained), f"buy and hold {percent(other)}" if other is not None else "no buy and hold")
     if gained is not None and other is not None:
         points = f"{(gained - other) * 100:+.2f} points"
-        yield _tile("Against buy and hold", points, f"95 %: {lead}" if lead else "no interval yet")
+        yield _tile("Against buy and hold", points, f"95 %: {lead}" if lead else "no interval")
     yield _tile(
         "Maximum drawdown", percent(agents.get("max_drawdown_fraction")), f"buy and hold {percent(held.get('max_drawdown_fraction'))}"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from tradinggroup.errors import DataError
@@ -83,6 +84,11 @@ class Material:
     def statistics(self) -> Mapping[str, Any]:
         """The header's `statistics`; empty for a run without."""
         return self.header.get("statistics") or {}
+
+    @cached_property
+    def places(self) -> frozenset[Place]:
+        """Every decision that the page has a line of."""
+        return frozenset((line["symbol"], line["session"]) for line in self.decisions)
 
     def has_evidence(self, line: Line) -> bool:
         """Whether the report holds more than the one line of this decision."""

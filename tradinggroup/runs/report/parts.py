@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from tradinggroup.runs.report.html import Child, Html, joined, tag
+from tradinggroup.runs.report.material import Material
 
 LONG_TABLE_ROWS = 30
 """Rows above which a table scrolls by itself."""
@@ -42,9 +43,10 @@ def anchor_of(symbol: str, session: str) -> str:
     return f"d-{symbol}-{session}"
 
 
-def decision_link(symbol: str, session: str, text: str | None = None) -> Html:
-    """A link to a decision; its session is the text unless another is given."""
-    return tag("a", text or session, href=f"#{anchor_of(symbol, session)}")
+def decision_link(material: Material, symbol: str, session: str, text: Child = None) -> Html:
+    """A link to a decision, the session unless another text is given; the text alone where the run has no line of it."""
+    shown = session if text is None else text
+    return tag("a", shown, href=f"#{anchor_of(symbol, session)}") if (symbol, session) in material.places else joined([shown])
 
 
 def clipped(text: str, longest: int = LONGEST_TEXT) -> str:

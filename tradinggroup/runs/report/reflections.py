@@ -81,7 +81,7 @@ def _lesson(material: Material, lesson: Line, outcomes: dict[str, Line], decisio
         case = decisions.get((symbol, day))
         if case is not None:
             steps.append(_step("forecast", forecast_label(case["forecasting"])))
-            steps.append(_step("decision", decision_link(symbol, day), f" {action_of(case)}"))
+            steps.append(_step("decision", decision_link(material, symbol, day), f" {action_of(case)}"))
         steps.append(_step("outcome", f"{newest['session']}: {outcome_text(newest, case)}"))
     author = {"model": ", told by the model", "fallback": ", told by the template since the model failed"}.get(lesson.get("author", ""), "")
     steps.append(
@@ -105,4 +105,6 @@ def _recalled(material: Material, lesson: Line) -> Child:
         return "in no prompt"
     first, last = shown[0], shown[-1]
     then = f" to {last['session']}" if last is not first else ""
-    return joined(["in the prompt of ", decision_link(lesson["symbol"], first["session"]), then, f", which said {action_of(first)}"])
+    return joined(
+        ["in the prompt of ", decision_link(material, lesson["symbol"], first["session"]), then, f", which said {action_of(first)}"]
+    )

@@ -3,7 +3,7 @@
   const value = (cell) => {
     const text = cell ? cell.textContent.trim() : "";
     const number = parseFloat(text.replace(/[, +]/g, ""));
-    return /^[-+]?[\d.,]+( %)?$/.test(text) && !isNaN(number) ? number : text;
+    return /^[-+]?[\d.,]+( %)?$/.test(text) && Number.isFinite(number) ? number : text;
   };
   const compare = (a, b) => {
     if (a === "-" || a === "") return b === "-" || b === "" ? 0 : 1;

@@ -29,7 +29,7 @@ def trades(material: Material) -> Html:
     ]
     entries = {(fill["symbol"], fill["session"]): fill["decision_session"] for fill in material.fills if fill["shares"] > 0}
     sales = {(fill["symbol"], fill["session"]): fill["decision_session"] for fill in material.fills if fill["shares"] < 0}
-    rows = [_row(trade, entries, sales) for trade in material.trades]
+    rows = [_row(material, trade, entries, sales) for trade in material.trades]
     if not material.fills and not material.trades:
         note = nothing("No order was filled, so there is no trade.")
     else:
@@ -42,12 +42,12 @@ def _summary(material: Material, symbol: str) -> str:
     return f"{percent(material.figures(None, symbol).get('total_return_fraction'))}, {counted(fills, 'fill')}"
 
 
-def _row(trade: Line, entries: dict[tuple[str, str], str], sales: dict[tuple[str, str], str]) -> list[Child]:
+def _row(material: Material, trade: Line, entries: dict[tuple[str, str], str], sales: dict[tuple[str, str], str]) -> list[Child]:
     symbol = trade["symbol"]
     return [
         symbol,
-        _linked(symbol, trade["entry_session"], entries),
-        _linked(symbol, trade["exit_session"], sales) if trade["exit_session"] else "open",
+        _linked(material, symbol, trade["entry_session"], entries),
+        _linked(material, symbol, trade["exit_session"], sales) if trade["exit_session"] else "open",
         trade["entry_style"],
         number(trade["shares"]),
         usd(trade["entry_price_usd"]),
@@ -59,7 +59,7 @@ def _row(trade: Line, entries: dict[tuple[str, str], str], sales: dict[tuple[str
     ]
 
 
-def _linked(symbol: str, session: str, decided: dict[tuple[str, str], str]) -> Html:
+def _linked(material: Material, symbol: str, session: str, decided: dict[tuple[str, str], str]) -> Html:
     """The session of a fill, leading to the decision behind it."""
     found = decided.get((symbol, session))
-    return decision_link(symbol, found, session) if found else joined([session or NONE])
+    return decision_link(material, symbol, found, session) if found else joined([session or NONE])
