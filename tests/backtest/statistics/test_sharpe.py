@@ -109,3 +109,28 @@ def test_trials_of_other_sessions_are_counted_but_not_taken_into_the_variance() 
     assert "no other of the 2 trials" in (alone.reason or "")
     with pytest.raises(ValueError, match="fewer"):
         deflation(own, [beside], count=1)
+
+
+def test_every_trial_counts_and_the_effective_number_stands_beside() -> None:
+    rng = np.random.default_rng(6)
+    shared = rng.normal(0, 0.01, 250)
+    trials = [series(shared + rng.normal(0, 0.005, 250)) for _ in range(8)]
+    found = deflation(trials[0], trials[1:], count=8)
+    assert found.effective_trials < 4
+    assert found.sharpe_variance is not None
+    own = SharpeMoments.of(np.array(list(trials[0].values())))
+    by_number, by_effective = (
+        probabilistic_sharpe_ratio(own, benchmark_per_session=expected_maximum_sharpe(number, found.sharpe_variance))
+        for number in (8, found.effective_trials)
+    )
+    assert (found.probability, found.probability_by_effective) == (by_number, by_effective)
+    assert by_number < by_effective
+
+
+def test_both_ratios_are_those_of_skfolio() -> None:
+    """What skfolio 1.12.2 gives for this series, against a benchmark and among five trials."""
+    returns = 0.01 * np.sin(np.arange(300.0) ** 2) + 0.0008
+    moments = SharpeMoments.of(returns)
+    assert probabilistic_sharpe_ratio(moments, benchmark_per_session=0.05) == pytest.approx(0.7815975374391089, rel=1e-9)
+    benchmark = expected_maximum_sharpe(5, float(np.var([0.02, -0.03, 0.1, 0.06, 0.01], ddof=1)))
+    assert probabilistic_sharpe_ratio(moments, benchmark_per_session=benchmark) == pytest.approx(0.7314081502193541, rel=1e-9)

@@ -2,6 +2,10 @@
 
 The best of N worthless strategies has a Sharpe ratio above zero by luck alone. The deflated ratio is the probabilistic one
 against what that luck is expected to reach. All ratios are per session.
+
+Trials on one market are correlated, which makes the variance of their ratios small. To take fewer of them besides (the paper's
+effective number) would count that twice: on markets without an edge the best of ten would then pass too often
+(`benchmarks/no_edge.py`). So every trial counts, and what comes of the effective number stands beside.
 """
 
 from __future__ import annotations
@@ -37,11 +41,13 @@ class Deflation:
     sharpe_variance: float | None
     """Variance of their per-session ratios, each over the sessions shared with the run; None under two of them."""
     sharpe_per_session: float | None
-    expected_maximum_per_session: float | None
-    """What the best of as many worthless trials is expected to reach."""
-    probability: float | None
+    expected_maximum_per_session: float | None = None
+    """What the best of N worthless trials is expected to reach."""
+    probability: float | None = None
     """The deflated Sharpe ratio, 0 to 1; None where `reason` says why."""
-    reason: str | None
+    probability_by_effective: float | None = None
+    """The same against the best of the effective trials: never lower."""
+    reason: str | None = None
 
 
 def deflation(own: Returns, trials: Sequence[Returns], *, count: int, cash_rate_per_year: float = 0.0) -> Deflation:
@@ -64,16 +70,16 @@ def deflation(own: Returns, trials: Sequence[Returns], *, count: int, cash_rate_
     try:
         moments = SharpeMoments.of(np.array(list(own.values()), dtype=np.float64), cash_rate_per_year=cash_rate_per_year)
     except UndefinedError as reason:
-        return Deflation(*known, None, None, None, str(reason))
+        return Deflation(*known, None, reason=str(reason))
+    ratio = moments.sharpe_per_session
     if variance is None and count > 1:
-        alone = f"no other of the {count} trials shares {MINIMUM_OVERLAP_SESSIONS} sessions with it"
-        return Deflation(*known, moments.sharpe_per_session, None, None, alone)
-    expected = expected_maximum_sharpe(effective, variance or 0.0)
+        return Deflation(*known, ratio, reason=f"no other of the {count} trials shares {MINIMUM_OVERLAP_SESSIONS} sessions with it")
+    best, best_of_effective = (expected_maximum_sharpe(number, variance or 0.0) for number in (count, effective))
     try:
-        probability = probabilistic_sharpe_ratio(moments, benchmark_per_session=expected)
+        sure, sure_by_effective = (probabilistic_sharpe_ratio(moments, benchmark_per_session=each) for each in (best, best_of_effective))
     except UndefinedError as reason:
-        return Deflation(*known, moments.sharpe_per_session, expected, None, str(reason))
-    return Deflation(*known, moments.sharpe_per_session, expected, probability, None)
+        return Deflation(*known, ratio, best, reason=str(reason))
+    return Deflation(*known, ratio, best, sure, sure_by_effective)
 
 
 def expected_maximum_sharpe(trials: float, sharpe_variance: float) -> float:
