@@ -221,7 +221,7 @@ def _settings(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, s
 
 def _literal(value: Any) -> str:
     """A default as an experiment file would hold it."""
-    return json.dumps(list(value) if isinstance(value, tuple) else value)
+    return "none" if value is None else json.dumps(list(value) if isinstance(value, tuple) else value)
 
 
 def _code_table(codes: Iterable[ReasonCode] | Iterable[ErrorCode]) -> str:
