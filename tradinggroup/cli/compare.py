@@ -11,7 +11,7 @@ from tradinggroup.cli.output import emit_json, project_of_run
 
 EXAMPLE = "tradinggroup compare 3a6e52 latest"
 
-RunsArgument = Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Two runs or more; the others are held against the first.")]
+RunsArgument = Annotated[list[str], typer.Argument(metavar="RUN RUN", help="Two runs or more; the others are held against the first.")]
 
 
 def command(context: typer.Context, runs: RunsArgument, *, as_json: JsonOption = False) -> None:

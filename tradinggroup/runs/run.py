@@ -292,6 +292,7 @@ def backtest(
     note: str | None = None,
     calls: CallsMode = "record",
     variant: str | None = None,
+    unseal: str | None = None,
     **overrides: Any,
 ) -> Run:
     """Run an experiment and return the run, whose folder lies in the project's `backtests/runs/`.
@@ -305,6 +306,7 @@ def backtest(
         note: a sentence for the header.
         calls: `record` (recorded answers, else live), `replay` (recorded only), `refresh` (always live).
         variant: which of the experiment's variants, where it has some.
+        unseal: why sessions of a sealed hold-out are looked at; the ledger keeps it.
         **overrides: any other setting: `cash_usd=50_000`, `reflection={"window_sessions": 10}`.
 
     Raises:
@@ -319,7 +321,7 @@ def backtest(
     settings = [Override(key, value, f"argument {key}") for key, value in _flat({k: v for k, v in given.items() if v is not None})]
     resolved = _chosen(load_variants(where, str(experiment), settings), variant)
     arguments = {"experiment": str(experiment), "calls": calls, "note": note, "set": resolved.arguments}
-    return Run(run_experiment(where, resolved, RunOptions(calls=calls, note=note, arguments=arguments)))
+    return Run(run_experiment(where, resolved, RunOptions(calls=calls, note=note, arguments=arguments, unseal=unseal)))
 
 
 def _chosen(wanted: Sequence[ResolvedExperiment], variant: str | None) -> ResolvedExperiment:

@@ -13,11 +13,10 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 
-from tradinggroup.backtest.metrics.series import UndefinedError
+from tradinggroup.backtest.metrics.series import UndefinedError, Values
 from tradinggroup.backtest.statistics.sharpe import NORMAL, SharpeMoments, probabilistic_sharpe_ratio
 
 Returns = Mapping[Hashable, float]
@@ -97,19 +96,33 @@ def effective_trials(trials: Sequence[Returns], *, count: int | None = None) -> 
     have no returns.
     """
     number = len(trials) if count is None else count
-    correlations = [_correlation(one, other) for one, other in combinations(trials, 2)]
-    mean = max(0.0, math.fsum(correlations) / len(correlations)) if correlations else 0.0
+    pairs = len(trials) * (len(trials) - 1) // 2
+    mean = max(0.0, float(np.sum(np.triu(_correlations(trials), k=1))) / pairs) if pairs else 0.0
     return mean + (1 - mean) * number
 
 
-def _correlation(one: Returns, other: Returns) -> float:
-    shared = [session for session in one if session in other]
-    if len(shared) < MINIMUM_OVERLAP_SESSIONS:
-        return 0.0
-    left, right = (np.array([returns[session] for session in shared], dtype=np.float64) for returns in (one, other))
-    left, right = left - left.mean(), right - right.mean()
-    size = math.sqrt(float(np.sum(left**2)) * float(np.sum(right**2)))
-    return float(np.sum(left * right)) / size if size > 0 else 0.0
+def _correlations(trials: Sequence[Returns]) -> Values:
+    """Correlation of each trial with each other (n, n) over the sessions that the two share; 0 where they share too few, or nothing moved.
+
+    All pairs at once: a ledger has hundreds of trials, and thousands of pairs.
+    """
+    sessions = {session: place for place, session in enumerate(dict.fromkeys(session for trial in trials for session in trial))}
+    returns, has = np.zeros((len(trials), len(sessions))), np.zeros((len(trials), len(sessions)))
+    for row, trial in enumerate(trials):
+        if not trial:
+            continue
+        places = [sessions[session] for session in trial]
+        values = np.array(list(trial.values()), dtype=np.float64)
+        returns[row, places] = values - np.mean(values)  # near zero, so that little is lost below
+        has[row, places] = 1.0
+    shared = has @ has.T
+    sums, squares = returns @ has.T, returns**2 @ has.T
+    counts = np.maximum(shared, 1.0)
+    covariance, variance = returns @ returns.T - sums * sums.T / counts, squares - sums**2 / counts
+    size = np.sqrt(np.maximum(variance * variance.T, 0.0))
+    is_known = (shared >= MINIMUM_OVERLAP_SESSIONS) & (variance > 1e-12 * squares) & (variance.T > 1e-12 * squares.T)
+    found: Values = np.divide(covariance, size, out=np.zeros_like(size), where=is_known & (size > 0))
+    return found
 
 
 def _variance(own: Returns, trials: Sequence[Returns], cash_rate_per_year: float) -> tuple[float | None, int]:
