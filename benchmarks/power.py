@@ -25,7 +25,7 @@ SKILL = 0.03
 EDGES = {
     0.095: ("sharpe", "random runs", "skill"),
     0.20: ("return", "return, blocks of 5", "return, blocks of 10", "return, blocks of 20", "own sharpe", "any symbol", "probabilistic"),
-    0.24: ("deflated",),
+    0.32: ("deflated",),
 }
 """Edge in standard deviations a session -> tests that must find it. The skill is planted apart from it."""
 FIRST_MARKET = 10_000
