@@ -16,7 +16,7 @@ from tradinggroup.runs.text_explain import forecast_label, moment, outcome_text
 NEWS_SHOWN = 2
 """Items, the most influential first, of a decision with an order; one of any other."""
 TITLE_CHARACTERS = 80
-REASON_CHARACTERS = 150
+REASON_CHARACTERS = 130
 
 
 def decisions(material: Material) -> Html:

@@ -46,7 +46,7 @@ def tiles(material: Material) -> Iterator[Html]:
     gained, other = agents.get("total_return_fraction"), held.get("total_return_fraction")
     enough = enough_of(material.run)
     found = ((material.statistics.get("differences") or {}).get(BUY_AND_HOLD) or {}).get(ALL) or {}
-    lead = interval_of(found, "total_return_fraction") if enough else ""
+    lead = interval_of(found, "total_return_fraction", is_difference=True) if enough else ""
     yield _tile("Return, ALL", percent(gained), f"buy and hold {percent(other)}" if other is not None else "no buy and hold")
     if gained is not None and other is not None:
         points = f"{(gained - other) * 100:+.2f} points"
@@ -62,14 +62,16 @@ def tiles(material: Material) -> Iterator[Html]:
     yield _tile("Round trips", number(agents.get("trades")), f"held {number(holding, decimals=1)} sessions on average" if holding else "")
 
 
-def interval_of(figures: Mapping[str, Any], metric: str) -> str:
-    """`-1.20 % to +3.40 %`, or plain numbers for a ratio; empty where there is none."""
+def interval_of(figures: Mapping[str, Any], metric: str, *, is_difference: bool = False) -> str:
+    """`-1.20 % to +3.40 %`; of a ratio, and of a difference of returns in points, plain numbers; empty where there is none."""
     found = figures.get(metric) or {}
     low, high = found.get("low"), found.get("high")
     if low is None or high is None:
         return ""
-    if metric.endswith("_fraction"):
+    if metric.endswith("_fraction") and not is_difference:
         return f"{percent(low)} to {percent(high)}"
+    if metric.endswith("_fraction"):
+        low, high = 100 * low, 100 * high
     return f"{low:+.2f} to {high:+.2f}"
 
 

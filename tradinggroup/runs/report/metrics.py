@@ -59,11 +59,19 @@ def metrics(material: Material) -> Html:
         table(head, rows, class_="metrics"),
         remark(f"No interval: {reason}.") if reason else None,
         None if enough else remark(f"No ratio of the agents: {enough.reason}."),
+        None
+        if reason
+        else remark("† The 5 and 95 % quantiles of the resampled windows: how deep such falls are, not an interval of this one."),
         *(remark(line) for line in [prose(guard_lines(material.run))] if line),
         _missing(material),
         _leads(material, reason),
         _symbols(material, reason),
     )
+
+
+def points(fraction: float | None) -> str:
+    """A difference of two returns, in points of percent."""
+    return NONE if fraction is None else f"{100 * fraction:+.2f}"
 
 
 def shortage(material: Material) -> str:
@@ -107,7 +115,7 @@ def _interval(material: Material, name: str) -> str:
     own = (material.statistics.get("metrics") or {}).get(ALL) or {}
     if name == "max_drawdown_fraction":
         quantiles = (own.get(name) or {}).get("quantiles") or {}
-        return f"{percent(quantiles['q05'])} to {percent(quantiles['q95'])}, 90 % of resampled" if quantiles else ""
+        return f"{percent(quantiles['q05'])} to {percent(quantiles['q95'])} †" if quantiles else ""
     return interval_of(own, name)
 
 
@@ -130,8 +138,8 @@ def _leads(material: Material, reason: str) -> Html | None:
         rows.append(
             [
                 name.replace("_", " "),
-                percent(gain.get("value")),
-                interval_of(found, WITH_INTERVALS[0]) or NONE,
+                points(gain.get("value")),
+                interval_of(found, WITH_INTERVALS[0], is_difference=True) or NONE,
                 number(gain.get("p_value"), decimals=3),
                 number(ratio.get("value")),
                 interval_of(found, WITH_INTERVALS[1]) or NONE,
@@ -140,7 +148,7 @@ def _leads(material: Material, reason: str) -> Html | None:
         )
     if not rows:
         return None
-    heads = ["agents less …", "return", "95 % interval", "p", "Sharpe", "95 % interval", "p"]
+    heads = ["agents less …", "return, points", "95 % interval", "p", "Sharpe", "95 % interval", "p"]
     return joined([tag("h3", "Lead over each baseline"), table(heads, rows), _blocks(material)])
 
 
@@ -149,7 +157,7 @@ def _blocks(material: Material) -> Html:
     statistics = material.statistics
     lead = ((((statistics.get("differences") or {}).get(BUY_AND_HOLD) or {}).get(ALL)) or {}).get("total_return_fraction") or {}
     others = [
-        f"{length} sessions {percent(ends['low'])} to {percent(ends['high'])}"
+        f"{length} sessions {points(ends['low'])} to {points(ends['high'])} points"
         for length, ends in (lead.get("by_block_length") or {}).items()
         if ends.get("low") is not None
     ]
@@ -172,7 +180,7 @@ def _symbols(material: Material, reason: str) -> Html | None:
                 symbol,
                 percent(own.get("total_return_fraction")),
                 percent(held.get("total_return_fraction")),
-                (interval_of(lead, WITH_INTERVALS[0]) or NONE) if not reason else NONE,
+                (interval_of(lead, WITH_INTERVALS[0], is_difference=True) or NONE) if not reason else NONE,
                 number((lead.get(WITH_INTERVALS[0]) or {}).get("p_value_holm"), decimals=3) if not reason else NONE,
                 number(own.get("sharpe_ratio")) if enough_of(material.run) else NONE,
                 percent(own.get("max_drawdown_fraction")),
@@ -180,5 +188,5 @@ def _symbols(material: Material, reason: str) -> Html | None:
                 number(own.get("trades")),
             ]
         )
-    heads = ["symbol", "return", "buy and hold", "difference, 95 %", "p (Holm)", "Sharpe", "drawdown", "exposure", "round trips"]
+    heads = ["symbol", "return", "buy and hold", "difference in points, 95 %", "p (Holm)", "Sharpe", "drawdown", "exposure", "round trips"]
     return joined([tag("h3", "By symbol"), table(heads, rows)])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from tradinggroup.backtest.statistics.enough import is_enough
 from tradinggroup.errors import DataError
 from tradinggroup.project import Project
 from tradinggroup.runs.claim_card import BUY_AND_HOLD, STATES
@@ -40,7 +41,7 @@ def overview(project: Project, *, beside: Path) -> str:
         section("runs", "Runs", _runs(runs, beside)),
         _ledger(project),
     ]
-    return document(f"runs of {project.root.name}", body)
+    return document(f"runs of {project.root.name}", body, class_="broad")
 
 
 def _lead(runs: Sequence[RunFolder]) -> str:
@@ -69,7 +70,7 @@ def _row(run: RunFolder, beside: Path) -> list[Child]:
         tag("span", name, tag("small", " ⚠") if run_warnings(run) else None, title="; ".join(said) or None),
         badge("ok" if run.status == "success" else "failed", run.status),
         str(header.get("title") or NONE),
-        f"{header.get('start') or NONE} to {header.get('end') or NONE}",
+        tag("span", f"{header.get('start') or NONE} to {header.get('end') or NONE}", class_="day"),
         _symbols(run),
         percent(own.get("total_return_fraction")),
         percent(held.get("total_return_fraction")),
@@ -95,8 +96,9 @@ def _link(run: RunFolder, beside: Path) -> Child:
     return tag("a", run.run_id, href=quote(Path(os.path.relpath(report, beside)).as_posix()), title=started or None)
 
 
-def _symbols(run: RunFolder) -> str:
-    return ", ".join(run.symbols) if len(run.symbols) <= 5 else counted(len(run.symbols), "symbol")
+def _symbols(run: RunFolder) -> Html:
+    names = ", ".join(run.symbols)
+    return tag("span", names if len(run.symbols) == 1 else counted(len(run.symbols), "symbol"), title=names or None)
 
 
 def _ledger(project: Project) -> Html:
@@ -136,7 +138,7 @@ def _trial(plain: Mapping[str, Any]) -> list[Child]:
         str(plain["status"]),
         number(len(plain["runs"])),
         percent(plain["total_return_fraction"]),
-        number(plain["sharpe_ratio"]),
+        number(plain["sharpe_ratio"]) if is_enough(plain["sessions"], plain["trades"] or 0) else NONE,
         percent(plain["max_drawdown_fraction"]),
         number(plain["trades"]),
     ]

@@ -52,7 +52,7 @@ def report(run: RunFolder) -> str:
     return document(f"{run.header['experiment']} {run.run_id}", body)
 
 
-def document(title: str, body: Child) -> str:
+def document(title: str, body: Child, *, class_: str | None = None) -> str:
     """A whole HTML document with the style and the script of this package."""
     made = tag(
         "html",
@@ -66,7 +66,7 @@ def document(title: str, body: Child) -> str:
             tag("title", title),
             tag("style", asset("style.css")),
         ),
-        tag("body", tag("main", body), tag("script", asset("table.js"))),
+        tag("body", tag("main", body, class_=class_), tag("script", asset("table.js"))),
         lang="en",
     )
     return f"<!doctype html>\n{made}\n"

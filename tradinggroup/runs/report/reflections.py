@@ -15,7 +15,7 @@ from tradinggroup.runs.text_explain import forecast_label, outcome_text
 
 SHOWN_LESSONS = 5
 """Turns of the lessons that are shown of each symbol and agent, the first and the last among them."""
-LESSON_CHARACTERS = 420
+LESSON_CHARACTERS = 360
 
 
 def reflections(material: Material) -> Html:
