@@ -111,4 +111,4 @@ def test_power_says_what_it_rests_on() -> None:
 def test_a_run_of_an_older_version_says_nothing_of_intervals(run: RunFolder) -> None:
     assert "statistics" not in run.header
     assert "(-1.47 points)" in headline(run)
-    assert "power" not in text_show(run)
+    assert "can show a Sharpe difference" not in text_show(run)
