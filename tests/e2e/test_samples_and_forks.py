@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import orjson
 import pytest
 
 from tests.e2e.answers import good_answer
 from tests.e2e.command import Run, calls, header, latest, row_files
-from tests.models.fault_server import FaultServer, fault_server
+from tests.models.fault_server import FaultServer, Json, fault_server
+from tests.models.limited_server import schema_name
 
 STUDY = ("backtest", "study", "--symbols", "AAA", "--json")
 SESSION = "2024-03-13"
@@ -35,6 +37,29 @@ def test_every_sample_is_a_recording_of_its_own(server: FaultServer, project: Pa
     assert (again["live"], len(server.requests)) == (0, asked)
     missing = tg(*STUDY, "--set", "models.sample_index=2", "--calls", "replay")
     assert (missing.exit_code, "seed_index (2 instead of " in missing.err) == (3, True)
+
+
+def test_runs_of_a_model_that_samples_flip_and_are_one_trial(project: Path, tg: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    with fault_server(_by_seed) as faults:
+        monkeypatch.setenv("OPENAI_BASE_URL", faults.url)
+        found = tg(*STUDY, "--runs", "2").json
+    assert {body["seed"] for body in faults.requests} == {0, 1}
+    assert found["flip_rate_fraction"] > 0
+    assert found["flips_by_session"]
+    assert found["spread"]["total_return_fraction"]["runs"] == 2
+    ledger = tg("runs", "--ledger", "--json").json
+    assert (ledger["trials"], ledger["runs"]) == (1, 2)
+    said = tg("compare", *found["run_ids"]).out
+    assert "models.sample_index 0 -> 1" in " ".join(said.split())
+    assert "decision action" in " ".join(said.split())
+
+
+def _by_seed(body: Json) -> str:
+    """A model whose second sample always decides to buy."""
+    answer = good_answer(body)
+    if schema_name(body) != "Decision" or body["seed"] == 0:
+        return answer
+    return orjson.dumps({**orjson.loads(answer), "action": "buy"}).decode()
 
 
 def test_a_fork_pays_only_for_what_follows(server: FaultServer, project: Path, tg: Run, monkeypatch: pytest.MonkeyPatch) -> None:
