@@ -153,11 +153,19 @@ def command_line() -> str:
     return f"{MADE_BY}\n\n{render_cli_reference()}"
 
 
+def run_json() -> str:
+    """The schema of a run's header."""
+    from tradinggroup.runs.header_schema import run_json_schema
+
+    return json.dumps(run_json_schema(), indent=2) + "\n"
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "docs/reason-codes.md": reason_codes,
     "docs/settings.md": settings_reference,
     "docs/run-folder-columns.md": run_folder_columns,
     "docs/cli.md": command_line,
+    "docs/run-json.schema.json": run_json,
 }
 """Whole pages."""
 
