@@ -11,6 +11,9 @@ import pytest
 from tradinggroup.backtest.metrics.series import session_returns
 from tradinggroup.backtest.statistics.figures import Sampling, equity_paths, run_statistics
 from tradinggroup.backtest.statistics.power import power_of
+from tradinggroup.experiment import Override, load_experiment
+from tradinggroup.project import Project
+from tradinggroup.runs.estimate import estimate, power_line
 from tradinggroup.runs.folder import RunFolder
 from tradinggroup.runs.text_overview import text_overview
 from tradinggroup.runs.text_show import headline, text_result, text_show
@@ -63,6 +66,17 @@ def test_a_run_has_statistics_of_its_own_accounts(costly_run: RunFolder) -> None
     assert (power["forecasts"], power["forecast_skill"]) == (0, None)
     assert header["forecasts"]["ALL"]["skill"] is None
     assert costly_run.summary()["statistics"] == found
+
+
+def test_check_tells_the_power_that_the_run_then_has(costly_run: RunFolder) -> None:
+    project = Project(costly_run.path.parents[2])
+    plan = estimate(project, load_experiment(project, "study"))
+    assert plan["power"] == costly_run.header["power"]
+    line = power_line(plan)
+    assert line is not None
+    assert line.text.startswith(f"{costly_run.header['sessions']} sessions of 2 symbols can show a Sharpe difference to buy and hold from")
+    without = estimate(project, load_experiment(project, "study", [Override("agents_enabled", False, "test")]))
+    assert (without["power"], power_line(without)) == (None, None)
 
 
 def test_too_few_sessions_or_round_trips_are_said_in_place_of_intervals(run: RunFolder) -> None:
