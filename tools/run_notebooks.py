@@ -1,4 +1,4 @@
-"""Execute the notebooks in a fresh project, offline, and write their outputs back: `python tools/run_notebooks.py`.
+"""Execute the notebooks, each in a fresh project, offline, and write their outputs back: `python tools/run_notebooks.py [NAME…]`.
 
 What a person sees in a committed notebook is what the code gives; `tests/test_notebooks.py` compares the two.
 """
@@ -6,6 +6,7 @@ What a person sees in a committed notebook is what the code gives; `tests/test_n
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import sys
@@ -39,7 +40,15 @@ def execute(path: Path, project: Path) -> nbformat.NotebookNode:
             notebook, timeout=TIMEOUT_SECONDS, kernel_name="python3", resources={"metadata": {"path": str(project / "notebooks")}}
         )
         client.execute()
-    return tidied(notebook)
+    return with_stable_ids(tidied(notebook), project)
+
+
+def with_stable_ids(notebook: nbformat.NotebookNode, project: Path) -> nbformat.NotebookNode:
+    """The ids of runs, which depend on the clock, replaced by 000001 and so on, oldest first."""
+    text = nbformat.writes(notebook)
+    for number, folder in enumerate(sorted((project / "backtests" / "runs").glob("*/run.json")), start=1):
+        text = text.replace(json.loads(folder.read_text(encoding="utf-8"))["run_id"], f"{number:06d}")
+    return nbformat.reads(text, as_version=4)
 
 
 def tidied(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
@@ -63,9 +72,13 @@ def text_outputs(notebook: nbformat.NotebookNode) -> list[str]:
 
 
 def main() -> int:
-    """Execute every notebook and write it back."""
-    argparse.ArgumentParser(description=__doc__).parse_args()
+    """Execute the notebooks whose names begin as asked, all without a name, and write them back."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", help="how a notebook's name begins: 02, 02-explore")
+    names = tuple(parser.parse_args().names) or ("",)
     for path in sorted(NOTEBOOKS.glob("*.ipynb")):
+        if not path.name.startswith(names):
+            continue
         with tempfile.TemporaryDirectory(prefix="tradinggroup-notebook-") as folder:
             nbformat.write(execute(path, Path(folder)), path)
         print(f"wrote {path.relative_to(ROOT)}")
