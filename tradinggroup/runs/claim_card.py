@@ -108,16 +108,14 @@ def _clock(header: Header) -> Claim:
         return Claim("clock", "weak", found, "decisions fill at later prices", "that levels in prompts were known then")
     decided = "before the open" if settings.get("decide") == "pre_open" else "after the close"
     found = f"decided {decided}, filled at {FILLS.get(settings.get('fill', 'next_open'), 'a later price')}"
-    return Claim("clock", "ok", found, "no order fills at a price from before its decision", "")
+    return Claim("clock", "ok", found, "no order fills before its decision", "")
 
 
 def _fills(header: Header) -> Claim:
     settings = header.get("settings") or {}
     share = (settings.get("execution") or {}).get("volume_cap_fraction")
     if not share:
-        return Claim(
-            "fills", "weak", "any size fills whole and moves no price", "for accounts that are small in their markets", "for large ones"
-        )
+        return Claim("fills", "weak", "any size fills whole and moves no price", "for small accounts", "for large ones")
     return Claim("fills", "ok", f"at most {percent(share, signed=False)} of a bar's volume", "fills are bounded by volume", "")
 
 
@@ -148,7 +146,7 @@ def _baselines(header: Header) -> Claim:
             "baselines", "weak", f"without {', '.join(lacking)}", "how it stands to those that are there", "that the agents were needed"
         )
     found = f"{', '.join(name.replace('_', ' ') for name in made if name != 'random')} and {counted(draws, 'random run')}"
-    return Claim("baselines", "ok", found, "how it stands to them, with the same fills and costs", "")
+    return Claim("baselines", "ok", found, "how it stands to them at the same costs", "")
 
 
 def _intervals(header: Header) -> Claim:
@@ -161,12 +159,12 @@ def _intervals(header: Header) -> Claim:
         return Claim("interval", "missing", reason, "", "any ratio, or that a difference is more than luck")
     if lead.get("low") is None or lead.get("high") is None:
         return Claim("interval", "missing", str(lead.get("reason") or "none against buy and hold"), "", "that it beat buy and hold")
-    found = f"return less buy and hold's {percent(lead['low'])} to {percent(lead['high'])}"
+    found = f"lead over buy and hold {100 * lead['low']:+.2f} to {100 * lead['high']:+.2f} points"
     if lead["low"] > 0:
         return Claim("interval", "ok", found, "more than buy and hold, beyond luck of this window", "")
     if lead["high"] < 0:
         return Claim("interval", "ok", found, "less than buy and hold, beyond luck of this window", "that it beat buy and hold")
-    return Claim("interval", "weak", found, "no difference to buy and hold was found", "better or worse than buy and hold")
+    return Claim("interval", "weak", found, "no difference was found", "better or worse than buy and hold")
 
 
 def _power(header: Header) -> Claim:
@@ -174,9 +172,9 @@ def _power(header: Header) -> Claim:
     smallest = (power or {}).get("sharpe_difference")
     if smallest is None:
         return Claim("power", "missing", "not computed", "", "that no difference means no skill")
-    found = f"finds a Sharpe difference from {number(smallest)} on, 4 times in 5"
+    found = f"can show a Sharpe difference from {number(smallest)} up"
     if smallest > 1:
-        return Claim("power", "weak", found, "only very large effects can be seen here", "that no difference means no skill")
+        return Claim("power", "weak", found, "only very large effects show", "that no difference means no skill")
     return Claim("power", "ok", found, "smaller effects would not be seen", "")
 
 
@@ -217,7 +215,7 @@ def _cutoff(header: Header) -> Claim:
     if not counts:
         is_rules = header.get("title") == "no LLM" or not (header.get("settings") or {}).get("agents_enabled", True)
         if is_rules:
-            return Claim("cutoff", "ok", "no language model", "nothing was remembered from training", "")
+            return Claim("cutoff", "ok", "no language model", "nothing comes from training", "")
         return Claim("cutoff", "missing", "not recorded", "", "that the model did not remember the window")
     unknown, before, after = (max(each.get(key, 0) for each in counts) for key in ("unknown", "before", "after"))
     if unknown:
@@ -230,7 +228,7 @@ def _cutoff(header: Header) -> Claim:
             "cutoff", "weak", f"{before} of {total} sessions before it", "nothing about those", "the return of the whole window as skill"
         )
     if header.get("title") == "no LLM":
-        return Claim("cutoff", "ok", "no language model", "nothing was remembered from training", "")
+        return Claim("cutoff", "ok", "no language model", "nothing comes from training", "")
     return Claim("cutoff", "ok", f"all {after} sessions are after it", "the models were trained before the window", "")
 
 
@@ -252,7 +250,7 @@ def _universe(header: Header) -> Claim:
     symbols = header.get("symbols") or ()
     found = f"{counted(len(symbols), 'symbol')}, picked by hand"
     what = "names beyond these" if len(symbols) >= FEWEST_SYMBOLS else f"more than {counted(len(symbols), 'name')}"
-    return Claim("universe", "weak", found, "for these symbols", f"{what}; who picked them knew who survived")
+    return Claim("universe", "weak", found, "for these symbols", f"{what}: survivors were known")
 
 
 def _verify(checks: Checks) -> Claim:

@@ -30,6 +30,7 @@ def head(material: Material) -> Html:
         warnings(material),
         tag("div", tiles(material), class_="tiles") if material.figures() else None,
         definitions(facts(material)),
+        definitions([("fills and costs", assumption_lines(header)[0])], class_="whole"),
     )
 
 
@@ -83,7 +84,6 @@ def facts(material: Material) -> Iterator[tuple[str, str | Html]]:
     yield "window", f"{header.get('start') or NONE} to {header.get('end') or NONE}{sessions}"
     yield "symbols", ", ".join(material.run.symbols)
     yield "model", model_text(header)
-    yield "fills and costs", assumption_lines(header)[0]
     yield (
         "data",
         f"{bundle.get('name', NONE)}@{str(bundle.get('hash', '')).removeprefix('sha256:')[:6]}, "

@@ -66,6 +66,6 @@ def badge(state: str, text: str | None = None) -> Html:
     return tag("span", f"{signs[state]} " if state in signs else None, text or state, class_=f"badge {state}")
 
 
-def definitions(pairs: Iterable[tuple[str, Child]]) -> Html:
+def definitions(pairs: Iterable[tuple[str, Child]], *, class_: str = "") -> Html:
     """Names with their values, as a grid."""
-    return tag("dl", (joined((tag("div", tag("dt", name), tag("dd", value)),)) for name, value in pairs), class_="facts")
+    return tag("dl", (joined((tag("div", tag("dt", name), tag("dd", value)),)) for name, value in pairs), class_=f"facts {class_}".strip())
