@@ -26,7 +26,21 @@ def runner() -> ModuleType:
 
 
 def test_there_are_notebooks() -> None:
-    assert [path.name for path in NOTEBOOKS] == ["01-first-run.ipynb"]
+    assert [path.stem for path in NOTEBOOKS] == ["01-first-run", "02-explore-trades", "03-replay-reflections", "04-compare-and-trust"]
+    listed = (REPOSITORY / "notebooks" / "README.md").read_text(encoding="utf-8")
+    assert all(f"`{path.name}`" in listed for path in NOTEBOOKS)
+
+
+def test_ids_of_runs_are_counted_and_nothing_else_changes(tmp_path: Path) -> None:
+    for place, run_id in enumerate(("beef01", "0a1b2c")):
+        folder = tmp_path / "backtests" / "runs" / f"{place}-demo-{run_id}"
+        folder.mkdir(parents=True)
+        (folder / "run.json").write_text(f'{{"run_id": "{run_id}"}}', encoding="utf-8")
+    output = nbformat.v4.new_output("stream", text="run 0a1b2c less beef01, 0a1b2")
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("tg.compare(a, b)", outputs=[output])])
+    stable = runner().with_stable_ids(notebook, tmp_path)
+    assert stable.cells[0].outputs[0].text == "run 000002 less 000001, 0a1b2"
+    assert stable.cells[0].source == "tg.compare(a, b)"
 
 
 @pytest.mark.slow

@@ -153,6 +153,22 @@ def command_line() -> str:
     return f"{MADE_BY}\n\n{render_cli_reference()}"
 
 
+def notebook_frames() -> str:
+    """The columns of the frames of a run that are no file of it."""
+    from tradinggroup.runs.frames import DECISION_COLUMNS, ENTRY_COLUMNS, INTERVAL_COLUMNS, OUTCOME_COLUMNS
+
+    frames = {
+        "### run.trades\n\nThe columns of [trades.csv](run-folder-columns.md), then of the decision that opened it:": ENTRY_COLUMNS,
+        "### run.decisions": DECISION_COLUMNS,
+        "### run.outcomes": OUTCOME_COLUMNS,
+        "### run.intervals": INTERVAL_COLUMNS,
+    }
+    return "\n\n".join(
+        f"{title}\n\n{_table(('column', 'meaning'), [(f'`{name}`', meaning) for name, meaning in columns.items()])}"
+        for title, columns in frames.items()
+    )
+
+
 def run_json() -> str:
     """The schema of a run's header."""
     from tradinggroup.runs.header_schema import run_json_schema
@@ -171,6 +187,7 @@ PAGES: dict[str, Callable[[], str]] = {
 
 BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
     "docs/models.md": ("failure kinds", failure_kinds),
+    "docs/notebook-api.md": ("notebook frames", notebook_frames),
     "README.md": ("graph", graph),
     "docs/demo-market.md": ("demo market", demo_market),
     "docs/rule-based-analyst.md": ("rules constants", rules_constants_table),
