@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -93,3 +94,12 @@ def test_a_run_without_decisions(tg: Run, project: Project, run: RunFolder, tmp_
     (run.path / "decisions.jsonl").write_bytes(b"")
     assert tg(*at(project, "--decisions", str(tmp_path / "d.csv"))).exit_code == 0
     assert len(pd.read_csv(tmp_path / "d.csv")) == 0
+
+
+def test_a_comparison_as_a_page(tg: Run, project: Project, run: RunFolder, tmp_path: Path) -> None:
+    other, target = make_run(project), tmp_path / "c.html"
+    result = tg("-C", str(project.root), "compare", run.run_id, other.run_id, "-o", str(target))
+    assert (result.exit_code, result.out.splitlines()[-1]) == (0, f"saved {target}")
+    assert target.read_text(encoding="utf-8").count("</html>") == 1
+    as_json = tg("-C", str(project.root), "compare", run.run_id, other.run_id, "-o", str(target), "--json")
+    assert set(json.loads(as_json.out)) == {"runs", "pairs"}

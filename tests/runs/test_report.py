@@ -13,7 +13,9 @@ import pytest
 from tests.runs.factory import HOSTILE, make_project, make_run
 from tradinggroup.backtest.statistics.enough import is_enough
 from tradinggroup.project import Project
+from tradinggroup.runs.comparison import compare_results
 from tradinggroup.runs.folder import RunFolder
+from tradinggroup.runs.report.comparison_page import comparison_page
 from tradinggroup.runs.report.html import Html, joined, tag
 from tradinggroup.runs.report.overview import overview
 from tradinggroup.runs.report.page import PLACES, report
@@ -30,7 +32,7 @@ ATTACKS = (
 )
 ALLOWED = """
 a b body circle code dd desc details div dl dt em figcaption figure form g h1 h2 h3 head header html i input li line main meta nav ol option
-output p path q rect script section select small span style summary svg table tbody td text th thead title tr tspan ul
+output p path pre q rect script section select small span style summary svg table tbody td text th thead title tr tspan ul
 """
 
 
@@ -238,6 +240,15 @@ def test_markup_escapes_what_is_no_markup() -> None:
     assert joined(["a\u202eb", Html("<i>"), None, 3, ["<"]]) == "a b<i>3&lt;"
     assert tag("rect", x=1.5, class_="a", data_s="b", y=None) == '<rect x="1.5" class="a" data-s="b"/>'
     assert tag("b", "line\nline\x07") == "<b>line\nline </b>"
+
+
+def test_the_page_of_a_comparison(project: Project) -> None:
+    first = make_run(project)
+    second = header_with(make_run(project, note=HOSTILE), experiment=HOSTILE)
+    second = rewrite(second, "decisions.jsonl", lambda line: line | {"decision": {**(line["decision"] or {}), "action": ATTACKS[0]}})
+    page = sound(comparison_page(compare_results([first, second])))
+    assert page.tags.count("svg") == 1
+    assert {"runs", "pair-1"} <= set(page.ids)
 
 
 def test_the_page_over_all_runs(project: Project) -> None:

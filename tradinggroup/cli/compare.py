@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from tradinggroup.cli.options import JsonOption
-from tradinggroup.cli.output import emit_json, project_of_run
+from tradinggroup.cli.output import emit_json, project_of_run, saved
 
 EXAMPLE = "tradinggroup compare 3a6e52 latest"
 
 RunsArgument = Annotated[list[str], typer.Argument(metavar="RUN RUN", help="Two runs or more; the others are held against the first.")]
 
 
-def command(context: typer.Context, runs: RunsArgument, *, as_json: JsonOption = False) -> None:
+Output = Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write it as one HTML file.")]
+
+
+def command(context: typer.Context, runs: RunsArgument, *, output: Output = None, as_json: JsonOption = False) -> None:
     """Hold runs against each other.
 
     Metrics side by side, the paired interval of the difference over the sessions that both have, and where the
@@ -28,3 +32,10 @@ def command(context: typer.Context, runs: RunsArgument, *, as_json: JsonOption =
         emit_json(comparison.to_plain())
     else:
         print(comparison)
+    if output is not None:
+        from tradinggroup.runs.report.comparison_page import comparison_page
+        from tradinggroup.runs.report.write import place_for, write_page
+
+        target = write_page(place_for(output, output, "compare.html"), comparison_page(comparison)).absolute()
+        if not as_json:
+            saved(target)

@@ -18,6 +18,7 @@ from tradinggroup.runs.summary import ALL
 SPREAD_METRICS = ("total_return_fraction", "sharpe_ratio", "max_drawdown_fraction", "annual_volatility_fraction", "trades")
 """Metrics of ALL whose spread is told."""
 FORCED = "forced exit"
+NO_ANSWER = "no answer"
 WHOLE = ("success", "invalid")
 
 
@@ -91,7 +92,7 @@ def actions_of(run: RunFolder) -> dict[tuple[str, str], str]:
 
 def action_of(line: Line) -> str:
     """The action of a decision line."""
-    return str(line["decision"]["action"]) if line.get("decision") else FORCED
+    return str(line["decision"]["action"] or NO_ANSWER) if line.get("decision") else FORCED
 
 
 def _by_session(shared: Sequence[tuple[str, str]], flipped: Sequence[tuple[str, str]]) -> dict[str, float]:

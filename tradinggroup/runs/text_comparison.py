@@ -21,7 +21,7 @@ MOST_CAUSES = 5
 
 def text_comparison(comparison: Comparison) -> str:
     """A line a run, then a block for each that is held against the first."""
-    blocks = ["\n".join(_pair_lines(pair)) for pair in comparison.pairs]
+    blocks = ["\n".join(pair_lines(pair)) for pair in comparison.pairs]
     warnings = "\n".join(line for run in comparison.runs for text in run_warnings(run) for line in wrapped(text, first=_mark(run)))
     parts = [_table(comparison), warnings, *blocks]
     if len(comparison.pairs) > 1:
@@ -54,7 +54,8 @@ def _row(run: RunFolder, *, is_enough: bool) -> list[str]:
     ]
 
 
-def _pair_lines(pair: Pair) -> Iterator[str]:
+def pair_lines(pair: Pair) -> Iterator[str]:
+    """One run held against the first, in lines of at most 80 characters: settings, differences, decisions."""
     yield from wrapped(f"{pair.second.run_id} less {pair.first.run_id}, {_span(pair)}")
     yield from wrapped(_settings_text(pair), first="settings   ")
     yield from wrapped(_difference_text(pair, RETURN), first="return     ")

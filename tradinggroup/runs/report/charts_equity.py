@@ -37,14 +37,36 @@ def equity_chart(material: Material) -> Html | None:
         *_band(plot, band, places, opening_usd),
         *(
             line(plot.points([(places[session], value) for session, value in path.items()]), f"s-{name}")
-            for name, path in reversed(paths.items())
+            for name, path in reversed(list(paths.items()))
         ),
-        *_labels(plot, paths),
+        *_labels(plot, paths, {}),
         *_drawdowns(paths, sessions, places),
         plot.hover([_hover_text(session, paths) for session in sessions]),
     ]
     last = ", ".join(f"{_spoken(name)} {percent(path[max(path)])}" for name, path in paths.items())
     return chart(WIDTH, HEIGHT, "Return since the opening cash, and drawdown", f"From {sessions[0]} to {sessions[-1]}: {last}.", parts)
+
+
+def returns_chart(paths: Mapping[str, Path], styles: Mapping[str, str]) -> Html | None:
+    """Returns since the opening cash of several runs, each in the colour of the baseline or of the agents that `styles` names."""
+    sessions = sorted({session for path in paths.values() for session in path})
+    if not sessions:
+        return None
+    places = {session: place for place, session in enumerate(sessions)}
+    values = [value for path in paths.values() for value in path.values()]
+    plot = plot_of(len(sessions), values, left=LEFT, right=RIGHT, top=14, bottom=EQUITY_BOTTOM)
+    parts = [
+        *plot.grid(ticks_of(plot.upward.low, plot.upward.high)),
+        *(
+            line(plot.points([(places[session], value) for session, value in path.items()]), f"s-{styles[name]}")
+            for name, path in reversed(list(paths.items()))
+        ),
+        *_labels(plot, paths, styles),
+        *plot.months(sessions),
+        plot.hover([_hover_text(session, paths) for session in sessions]),
+    ]
+    said = ", ".join(f"{name} {percent(path[max(path)])}" for name, path in paths.items())
+    return chart(WIDTH, EQUITY_BOTTOM + 30, "Return since the opening cash", f"From {sessions[0]} to {sessions[-1]}: {said}.", parts)
 
 
 def return_paths(material: Material) -> dict[str, Path]:
@@ -82,20 +104,20 @@ def _band(plot: Plot, rows: Sequence[Line], places: Mapping[str, int], opening_u
         yield area(upper, lower, name)
 
 
-def _labels(plot: Plot, paths: Mapping[str, Path]) -> Iterator[Html]:
+def _labels(plot: Plot, paths: Mapping[str, Path], styles: Mapping[str, str]) -> Iterator[Html]:
     """Each line's name and last value at its right end, pushed apart where they would overlap."""
     ends = [path[max(path)] for path in paths.values()]
     wanted = [plot.upward.at(value) for value in ends]
     placed = spread(wanted, low=20, high=EQUITY_BOTTOM)
     for name, value, wish, y in zip(paths, ends, wanted, placed, strict=True):
-        yield tag("path", d=f"M{RIGHT + 3} {wish:.1f}L{RIGHT + 14} {y:.1f}", class_=f"line thin s-{name}")
+        yield tag("path", d=f"M{RIGHT + 3} {wish:.1f}L{RIGHT + 14} {y:.1f}", class_=f"line thin s-{styles.get(name, name)}")
         yield tag(
             "text",
             f"{_spoken(name)} ",
             tag("tspan", percent(value), class_="figure"),
             x=RIGHT + 18,
             y=f"{y + 4:.1f}",
-            class_=f"label t-{name}",
+            class_=f"label t-{styles.get(name, name)}",
         )
 
 
