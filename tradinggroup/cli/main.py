@@ -13,6 +13,7 @@ import typer
 from tradinggroup import __version__
 from tradinggroup.cli import (
     agents,
+    audit,
     backtest,
     check,
     compare,
@@ -55,6 +56,7 @@ COMMANDS: tuple[tuple[str, Any], ...] = (
     ("fork", fork),
 )
 GROUPS: tuple[tuple[str, Any], ...] = (
+    ("audit", audit),
     ("agents", agents),
     ("models", models),
     ("data", data),

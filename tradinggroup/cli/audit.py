@@ -1,0 +1,81 @@
+"""`tradinggroup audit`: prove that nothing looked ahead, and see what else a result hangs on. Asks no model server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tradinggroup.cli.framework import add, new_group
+from tradinggroup.cli.options import JsonOption, Overrides, setting_options
+from tradinggroup.cli.output import emit_json, narrate, only_json_on_stdout, project_of, project_of_run
+from tradinggroup.cli.progress import make_progress
+
+if TYPE_CHECKING:
+    from tradinggroup.audit.lookahead import LookaheadAudit
+    from tradinggroup.project import Project
+
+Subject = Annotated[str, typer.Argument(metavar="RUN-OR-EXPERIMENT", help="A run that has ended, or an experiment: a file, or a name.")]
+
+group = new_group("Audits: what a run knew, and what its result hangs on.")
+
+
+@setting_options
+def lookahead(context: typer.Context, subject: Subject, *, overrides: Overrides, as_json: JsonOption = False) -> None:
+    """Build every prompt and decision again without the future.
+
+    Twice: from a bundle that ends at the clock of each session, and from one whose future is absurd. Then clocks, record times
+    and fills are looked through. Exit 1 when something was found or too little could be looked at. Of a run the result is
+    kept in its checks.jsonl, and the options for settings are refused.
+    """
+    from tradinggroup.audit.subject import is_experiment
+
+    project = project_of_run(context, subject)
+    narrate(f"audit {subject}: look-ahead, no model is asked")
+    with only_json_on_stdout(as_json):
+        audits = (
+            _of_experiment(project_of(context), subject, overrides)
+            if is_experiment(project, subject)
+            else [_of_run(project, subject, overrides)]
+        )
+    if as_json:
+        emit_json(audits[0].to_plain() if len(audits) == 1 else {"audits": [audit.to_plain() for audit in audits]})
+    else:
+        from tradinggroup.audit.text import text_lookahead
+
+        titles = [f"{audit.subject}\n" if len(audits) > 1 else "" for audit in audits]
+        print("\n\n".join(title + text_lookahead(audit) for title, audit in zip(titles, audits, strict=True)))
+    if not all(audit.ok for audit in audits):
+        raise typer.Exit(1)
+
+
+def _of_experiment(project: Project, name: str, overrides: Overrides) -> list[LookaheadAudit]:
+    from tradinggroup.experiment import load_variants
+
+    wanted = load_variants(project, name, overrides)
+    from tradinggroup.audit.lookahead import audit_experiment
+
+    progress = make_progress()
+    try:
+        return [audit_experiment(project, resolved, progress) for resolved in wanted]
+    finally:
+        progress.finish()
+
+
+def _of_run(project: Project, name: str, overrides: Overrides) -> LookaheadAudit:
+    from tradinggroup.audit.lookahead import audit_run
+    from tradinggroup.errors import ErrorCode, UsageError
+    from tradinggroup.runs.locate import find_run
+
+    if overrides:
+        given = overrides[0].origin
+        raise UsageError(ErrorCode.USAGE, f"{given} cannot go with a run", remedy="A run is audited as it was; name an experiment instead.")
+    folder = find_run(project, name)
+    progress = make_progress()
+    try:
+        return audit_run(project, folder, progress)
+    finally:
+        progress.finish()
+
+
+add(group, "lookahead", lookahead, example="tradinggroup audit lookahead latest")
