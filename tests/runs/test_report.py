@@ -15,6 +15,7 @@ from tradinggroup.backtest.statistics.enough import is_enough
 from tradinggroup.project import Project
 from tradinggroup.runs.comparison import compare_results
 from tradinggroup.runs.folder import RunFolder
+from tradinggroup.runs.report.charts_price import split_factors
 from tradinggroup.runs.report.comparison_page import comparison_page
 from tradinggroup.runs.report.html import Html, joined, tag
 from tradinggroup.runs.report.overview import overview
@@ -240,6 +241,15 @@ def test_markup_escapes_what_is_no_markup() -> None:
     assert joined(["a\u202eb", Html("<i>"), None, 3, ["<"]]) == "a b<i>3&lt;"
     assert tag("rect", x=1.5, class_="a", data_s="b", y=None) == '<rect x="1.5" class="a" data-s="b"/>'
     assert tag("b", "line\nline\x07") == "<b>line\nline </b>"
+
+
+def test_prices_before_a_split_are_drawn_on_the_scale_after_it() -> None:
+    closes = [("d1", 300.0), ("d2", 303.0), ("d3", 101.0), ("d4", 99.0)]
+    rows = [{"symbol": "AAA", "session": session, "close_usd": close} for session, close in closes]
+    changes = {"d1": 0.01, "d2": 0.0, "d3": -0.01}  # d3 pays a dividend, which is no split
+    outcomes = [{"symbol": "AAA", "kind": "forecast", "decision_session": day, "return_fraction": value} for day, value in changes.items()]
+    assert split_factors(rows, outcomes) == {"d4": 1.0, "d3": 1.0, "d2": pytest.approx(1 / 3), "d1": pytest.approx(1 / 3)}
+    assert set(split_factors(rows, []).values()) == {1.0}
 
 
 def test_the_page_of_a_comparison(project: Project) -> None:

@@ -14,6 +14,7 @@ from tradinggroup.runs.report.svg import Plot, chart, line, plot_of, ticks_of
 
 WIDTH, HEIGHT = 1080, 250
 LEFT, RIGHT, TOP, BOTTOM = 62, 1066, 12, 218
+LEAST_SPLIT_RATIO = 1.2
 MARKS = {
     "buy": "M0 -7L6 5L-6 5Z",
     "sell": "M0 7L6 -5L-6 -5Z",
@@ -29,22 +30,44 @@ def price_chart(material: Material, symbol: str) -> Html | None:
         return None
     places = {row["session"]: place for place, row in enumerate(rows)}
     fills = [fill for fill in material.fills if fill["symbol"] == symbol and fill["session"] in places]
-    values = [*(row["close_usd"] for row in rows), *(fill["price_usd"] for fill in fills)]
+    factors = split_factors(rows, material.outcomes)
+    drawn_usd = [row["close_usd"] * factors[row["session"]] for row in rows]
+    values = [*drawn_usd, *(fill["price_usd"] * factors[fill["session"]] for fill in fills)]
     plot = plot_of(len(rows), values, left=LEFT, right=RIGHT, top=TOP, bottom=BOTTOM, margin=0.09)
     sessions = [row["session"] for row in rows]
-    closes = plot.points([(place, row["close_usd"]) for place, row in enumerate(rows)])
+    closes = plot.points(list(enumerate(drawn_usd)))
     parts = [
         *_held(plot, rows),
         *plot.grid(ticks_of(plot.upward.low, plot.upward.high, count=4), "{:,g}"),
         line(closes, "s-price"),
         plot.hover([f"{row['session']}: close {usd(row['close_usd'])} USD, {counted(row['shares'], 'share')} held" for row in rows]),
-        *_marks(material, plot, places, fills),
+        *_marks(material, plot, places, fills, factors),
         *plot.months(sessions),
     ]
     kinds = [kind_of(material, fill) for fill in fills]
     counts = f"{kinds.count('buy')} purchases, {kinds.count('sell')} sales and {kinds.count('forced')} forced sales"
     said = f"{symbol} closes from {sessions[0]} to {sessions[-1]} with {counts}."
     return chart(WIDTH, HEIGHT, f"{symbol}: closes and fills", said, parts)
+
+
+def split_factors(rows: Sequence[Line], outcomes: Sequence[Line]) -> dict[str, float]:
+    """Session -> what its prices are multiplied by, so that all are on the scale of the last one.
+
+    A close that moved otherwise than the return of the outcome, which knows splits, by more than any dividend would explain is a split.
+    """
+    symbol = rows[0]["symbol"]
+    changes = {
+        line["decision_session"]: line["return_fraction"]
+        for line in outcomes
+        if line["symbol"] == symbol and line["kind"] == "forecast" and line["return_fraction"] is not None
+    }
+    factors = {rows[-1]["session"]: 1.0}
+    for row, following in reversed(list(pairwise(rows))):
+        expected = row["close_usd"] * (1 + changes.get(row["session"], following["close_usd"] / row["close_usd"] - 1))
+        ratio = following["close_usd"] / expected if expected > 0 else 1.0
+        is_split = not 1 / LEAST_SPLIT_RATIO < ratio < LEAST_SPLIT_RATIO
+        factors[row["session"]] = factors[following["session"]] * (ratio if is_split else 1.0)
+    return factors
 
 
 def kind_of(material: Material, fill: Line) -> str:
@@ -66,7 +89,11 @@ def legend() -> Html:
         for kind, text in texts.items()
     ]
     return tag(
-        "p", marks, tag("span", tag("span", class_="key shade"), "held"), tag("span", "each mark leads to its decision"), class_="legend"
+        "p",
+        marks,
+        tag("span", tag("span", class_="key shade"), "held"),
+        tag("span", "each mark leads to its decision; prices before a split are drawn on the scale after it"),
+        class_="legend",
     )
 
 
@@ -82,10 +109,12 @@ def _held(plot: Plot, rows: Sequence[Line]) -> Iterator[Html]:
             start = None
 
 
-def _marks(material: Material, plot: Plot, places: Mapping[str, int], fills: Sequence[Line]) -> Iterator[Html]:
+def _marks(
+    material: Material, plot: Plot, places: Mapping[str, int], fills: Sequence[Line], factors: Mapping[str, float]
+) -> Iterator[Html]:
     for fill in fills:
         kind = kind_of(material, fill)
-        x, y = plot.across.at(places[fill["session"]]), plot.upward.at(fill["price_usd"])
+        x, y = plot.across.at(places[fill["session"]]), plot.upward.at(fill["price_usd"] * factors[fill["session"]])
         mark = tag(
             "path", tag("title", _fill_text(material, fill)), d=MARKS[kind], transform=f"translate({x:.1f} {y:.1f})", class_=f"mark {kind}"
         )

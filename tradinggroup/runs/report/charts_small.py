@@ -11,6 +11,8 @@ from tradinggroup.runs.report.svg import Plot, Scale, chart, line
 
 CELL_WIDTH, CELL_HEIGHT = 120, 16
 CALIBRATION_SIDE = 300
+SMALLEST_USD = 0.005
+"""Amounts below it have no sign: they print as nothing."""
 
 
 def interval_mark(mean: float, low: float | None, high: float | None, *, widest: float) -> Html:
@@ -29,7 +31,7 @@ def interval_mark(mean: float, low: float | None, high: float | None, *, widest:
 def calibration_chart(name: str, bins: Sequence[Mapping[str, Any]]) -> Html:
     """How often a class came (up) by the probability it was given (across); a dot a bin, larger where more forecasts lie."""
     side, edge = CALIBRATION_SIDE, 40
-    plot = Plot(Scale(0, 1, edge, side - 10), Scale(0, 1, side - edge, 10))
+    plot = Plot(Scale(0, 1, edge + 4, side - 20), Scale(0, 1, side - edge, 10))
     most = max(each["count"] for each in bins)
     dots = [
         tag(
@@ -76,18 +78,22 @@ def waterfall_chart(steps: Sequence[tuple[str, float, bool]]) -> Html:
             tag("text", name, x=178, y=y + 15, class_="end"),
             tag(
                 "rect",
-                tag("title", f"{name} {usd(amount, signed=True)} USD"),
+                tag("title", f"{name} {_amount(amount)} USD"),
                 x=f"{left:.1f}",
                 y=y,
                 width=f"{max(1.5, right - left):.1f}",
                 height=row - 9,
                 class_="level" if is_level else "gain" if amount > 0 else "cost",
             ),
-            tag("text", usd(amount, signed=True), x=f"{right + 8:.1f}", y=y + 15, class_="figure"),
+            tag("text", _amount(amount), x=f"{right + 8:.1f}", y=y + 15, class_="figure"),
         ]
-    said = ", ".join(f"{name} {usd(amount, signed=True)} USD" for name, amount, _ in steps)
+    said = ", ".join(f"{name} {_amount(amount)} USD" for name, amount, _ in steps)
     zero = tag("line", x1=f"{scale.at(0):.1f}", x2=f"{scale.at(0):.1f}", y1=2, y2=8 + row * len(bars), class_="zero")
     return chart(width, 14 + row * len(bars), "From gross to net", said, zero, parts, class_="waterfall")
+
+
+def _amount(amount_usd: float) -> str:
+    return usd(amount_usd, signed=True).lstrip("+-") if abs(amount_usd) < SMALLEST_USD else usd(amount_usd, signed=True)
 
 
 def _bars(steps: Sequence[tuple[str, float, bool]]) -> Iterator[tuple[str, float, float, float]]:

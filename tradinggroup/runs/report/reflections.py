@@ -15,7 +15,8 @@ from tradinggroup.runs.text_explain import forecast_label, outcome_text
 
 SHOWN_LESSONS = 5
 """Turns of the lessons that are shown of each symbol and agent, the first and the last among them."""
-LESSON_CHARACTERS = 360
+LESSON_CHARACTERS = 170
+"""Of what a lesson begins with, and of its rule."""
 
 
 def reflections(material: Material) -> Html:
@@ -29,8 +30,7 @@ def reflections(material: Material) -> Html:
     for lesson in material.reflections:
         groups.setdefault((lesson["symbol"], lesson["agent"]), []).append(lesson)
     parts = [
-        _group(material, symbol, agent, groups[symbol, agent], outcomes, decisions)
-        for symbol, agent in sorted(groups, key=lambda group: (group[0], LEARNERS.index(group[1]) if group[1] in LEARNERS else 9))
+        _group(material, groups[group], outcomes, decisions, is_open=place == 0) for place, group in enumerate(sorted(groups, key=_order))
     ]
     return section(
         "reflections",
@@ -54,20 +54,36 @@ def turns(lessons: Sequence[Line], *, most: int = SHOWN_LESSONS) -> list[Line]:
     return [found[round(place * (len(found) - 1) / (most - 1))] for place in range(most)]
 
 
+def _told(text: str) -> str:
+    """How a lesson begins, and its last line, the rule; all of it where that is short."""
+    whole = clipped(text, 2 * LESSON_CHARACTERS)
+    lines = text.strip().splitlines()
+    if not whole.endswith("…") or len(lines) == 1:
+        return whole
+    return f"{clipped(' '.join(lines[:-1]), LESSON_CHARACTERS)} {clipped(lines[-1], LESSON_CHARACTERS)}"
+
+
 def _rule(lesson: Line) -> str:
     lines = lesson["text"].strip().splitlines()
     return str(lines[-1]) if lines else ""
 
 
+def _order(group: tuple[str, str]) -> tuple[str, int]:
+    symbol, agent = group
+    return symbol, LEARNERS.index(agent) if agent in LEARNERS else len(LEARNERS)
+
+
 def _group(
-    material: Material, symbol: str, agent: str, lessons: Sequence[Line], outcomes: dict[str, Line], decisions: dict[tuple[str, str], Line]
+    material: Material, lessons: Sequence[Line], outcomes: dict[str, Line], decisions: dict[tuple[str, str], Line], *, is_open: bool
 ) -> Html:
+    symbol, agent = lessons[0]["symbol"], lessons[0]["agent"]
     shown = [_lesson(material, lesson, outcomes, decisions) for lesson in turns(lessons)]
     said = f"{counted(len(lessons), 'lesson')}, the last of {lessons[-1]['session']}"
     return tag(
         "details",
         tag("summary", tag("b", symbol), f" {agent.replace('_', ' ')} ", tag("span", said, class_="muted")),
         tag("ol", shown, class_="timeline"),
+        open="" if is_open else None,
     )
 
 
@@ -87,7 +103,7 @@ def _lesson(material: Material, lesson: Line, outcomes: dict[str, Line], decisio
     steps.append(
         _step(
             "lesson",
-            tag("q", clipped(lesson["text"], LESSON_CHARACTERS)),
+            tag("q", _told(lesson["text"])),
             f" from {counted(len(lesson['outcome_ids']), 'outcome')}{author}",
         )
     )
