@@ -16,7 +16,7 @@ from tests.e2e.answers import good_answer
 from tests.e2e.command import Run, calls, ended, header, latest, row_files, start, wait_until, whole_rows
 from tests.e2e.test_interrupt import Silent
 from tests.models.fault_server import FaultServer, Json, Step, error, fault_server
-from tradinggroup.runs import workers
+from tradinggroup.runs import worker_process
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is one process there")
 
@@ -34,13 +34,13 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultServer]:
 def started(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
     """Every worker that the test started."""
     found: list[subprocess.Popen[bytes]] = []
-    start_one = workers._start
+    start_one = worker_process._start
 
     def keeping(*arguments: Any) -> subprocess.Popen[bytes]:
         found.append(start_one(*arguments))
         return found[-1]
 
-    monkeypatch.setattr(workers, "_start", keeping)
+    monkeypatch.setattr(worker_process, "_start", keeping)
     return found
 
 
@@ -78,6 +78,7 @@ def test_an_error_of_the_server_comes_out_of_the_workers_unchanged(
     assert all(process.poll() is not None for process in started)
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_ends_the_run_which_can_go_on(server: FaultServer, project: Path, tg: Run, started: list[Any]) -> None:
     def kills(body: Json) -> Step | None:
         if len(server.requests) == CALLS_BEFORE_SILENCE:
@@ -100,6 +101,7 @@ def test_a_worker_that_dies_ends_the_run_which_can_go_on(server: FaultServer, pr
     assert row_files(folder) == row_files(latest(project))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="processes are looked up in /proc")
 def test_ctrl_c_leaves_no_process_behind(server: FaultServer, project: Path, tg: Run) -> None:
     silence = Silent(server, CALLS_BEFORE_SILENCE)

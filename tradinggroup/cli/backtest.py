@@ -119,11 +119,15 @@ def _run(
     as_json: bool,
 ) -> RunFolder:
     _narrate_headline(resolved.experiment)
-    from tradinggroup.runs.execute import RunOptions, run_experiment
+    from tradinggroup.runs.worker_process import started_workers
 
-    options = RunOptions(calls=calls, note=note, arguments=arguments, unseal=unseal)
-    with only_json_on_stdout(as_json), shown_progress() as progress, says_how_to_go_on(project):
-        return run_experiment(project, resolved, options, progress)
+    # They load while this process does.
+    with started_workers(resolved.experiment.worker_processes) as workers:
+        from tradinggroup.runs.execute import RunOptions, run_experiment
+
+        options = RunOptions(calls=calls, note=note, arguments=arguments, workers=workers, unseal=unseal)
+        with only_json_on_stdout(as_json), shown_progress() as progress, says_how_to_go_on(project):
+            return run_experiment(project, resolved, options, progress)
 
 
 def _narrate_headline(experiment: Experiment) -> None:

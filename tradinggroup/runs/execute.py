@@ -34,6 +34,7 @@ from tradinggroup.runs.lock import only_writer
 from tradinggroup.runs.money import check_prices
 from tradinggroup.runs.progress import NoProgress, Progress
 from tradinggroup.runs.window import markets_of, window_warnings
+from tradinggroup.runs.worker_process import WorkerProcess
 from tradinggroup.runs.writer import RunWriter
 
 
@@ -47,6 +48,8 @@ class RunOptions:
     """What was passed, as plain values, for the header."""
     limits: Sequence[Override] = ()
     """For a run that goes on: other limits than those that it started with."""
+    workers: Sequence[WorkerProcess] = ()
+    """Worker processes that were started before anything heavy was loaded; without them they are started when they are needed."""
     unseal: str | None = None
     """Why sessions of the hold-out are looked at; None: they are refused."""
 
@@ -64,7 +67,7 @@ def run_experiment(project: Project, resolved: ResolvedExperiment, options: RunO
     header = start_header(start)  # asks git: before there is a folder that an interrupt could leave without its header
     writer, header = begin_run(project, inputs, start, header, unseal=options.unseal)
     with only_writer(writer.folder):
-        return execute(project, inputs, writer, header, options.calls, progress, markets=markets)
+        return execute(project, inputs, writer, header, options.calls, progress, markets=markets, workers=options.workers)
 
 
 def begin_run(
@@ -175,6 +178,7 @@ def execute(
     progress: Progress | None,
     *,
     markets: Mapping[str, SymbolMarket],
+    workers: Sequence[WorkerProcess] = (),
 ) -> RunFolder:
     """Write the header, run to the end, and keep the lessons. Raises as `run_experiment`."""
     with contextlib.ExitStack() as opened:
@@ -196,6 +200,7 @@ def execute(
             progress=progress or NoProgress(),
             chunks_folder=project.chunks_folder,
             probes_file=project.probes_file,
+            workers=workers,
             ending=lambda header: end_in_ledger(project, inputs, writer.folder, header),
         ).run()
     keep_lessons(project, run)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ from tradinggroup.runs.inputs import RunInputs
 from tradinggroup.runs.money import budget_of, kept_bill
 from tradinggroup.runs.progress import Progress
 from tradinggroup.runs.results import call_figures, hold_figures, result_figures
+from tradinggroup.runs.worker_process import WorkerProcess, started_workers
 from tradinggroup.runs.workers import Services, run_in_workers
 from tradinggroup.runs.writer import RunWriter
 
@@ -54,6 +55,8 @@ class Execution:
     progress: Progress
     chunks_folder: Path | None = None
     """Where chunks and vectors are kept across runs; without it nothing is read from other runs or left for them."""
+    workers: Sequence[WorkerProcess] = ()
+    """Worker processes that were started before; without them they are started here."""
     probes_file: Path | None = None
     """Where the project keeps how servers can be asked; without it, what a probe finds is the run's alone."""
     ending: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
@@ -109,10 +112,10 @@ class Execution:
         if self.shared_store is not None and self.mode != "replay":
             # While others load or wait. Not where everything is computed here: there it would only come first.
             threading.Thread(target=_load_early, name="imports", daemon=True).start()
-        count = self.inputs.experiment.worker_processes
-        if count > 1:
+        if self.inputs.experiment.worker_processes > 1:
             services = Services(model=gateway, retrieval=retrieval.parts, loop=loop, sink=self.writer, progress=self.progress)
-            run_in_workers(self.inputs, markets=self.markets, services=services, count=count)
+            with self._workers() as processes:
+                run_in_workers(self.inputs, markets=self.markets, services=services, processes=processes)
         elif self.inputs.experiment.agents_enabled:
             run_agents(
                 self.inputs,
@@ -126,6 +129,10 @@ class Execution:
         else:
             for symbol in self.markets:
                 self.writer.symbol_done(symbol)
+
+    def _workers(self) -> contextlib.AbstractContextManager[Sequence[WorkerProcess]]:
+        count = self.inputs.experiment.worker_processes
+        return contextlib.nullcontext(self.workers) if len(self.workers) == count else started_workers(count)
 
     @contextlib.contextmanager
     def _closing(self, gateway: Gateway, retrieval: Retrieval, loop: LoopThread) -> Iterator[None]:

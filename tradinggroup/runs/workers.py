@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
-import sys
-import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import date
-from multiprocessing.connection import Connection, Pipe
 from threading import Event
-from typing import IO, Any, Protocol
+from typing import Any, Protocol
 
 from tradinggroup.backtest.desk_trader import StoppedError
 from tradinggroup.backtest.market import SymbolMarket
@@ -29,6 +26,7 @@ from tradinggroup.runs.agents_job import run_tasks
 from tradinggroup.runs.inputs import RunInputs
 from tradinggroup.runs.progress import Progress
 from tradinggroup.runs.worker_messages import Answered, Ended, Job, Lines, Noted, Question, portable
+from tradinggroup.runs.worker_process import WorkerProcess
 
 POLL_SECONDS = 0.2
 """How often whoever listens to a worker looks whether the run was stopped."""
@@ -53,16 +51,16 @@ class Services:
     progress: Progress
 
 
-def run_in_workers(inputs: RunInputs, *, markets: Mapping[str, SymbolMarket], services: Services, count: int) -> None:
-    """As `run_agents`, with the desks in `count` processes. Raises as that does."""
+def run_in_workers(
+    inputs: RunInputs, *, markets: Mapping[str, SymbolMarket], services: Services, processes: Sequence[WorkerProcess]
+) -> None:
+    """As `run_agents`, with the desks in `processes`. Raises as that does."""
     services.progress.start(sum(len(market.bar_positions) for market in markets.values()), inputs.experiment.name)
-    names, stop = sorted(markets), Event()
+    names, count, stop = sorted(markets), len(processes), Event()
     slices = [names[len(names) * place // count : len(names) * (place + 1) // count] for place in range(count)]
-    with contextlib.ExitStack() as opened:
-        workers = [opened.enter_context(Worker.started()) for _ in slices]
-        jobs = [Job(inputs, {name: markets[name] for name in own}, services.retrieval.chunk_store is not None) for own in slices]
-        tasks = [_task(worker, job, services, stop) for worker, job in zip(workers, jobs, strict=True)]
-        run_tasks(tasks, threads=count, stop=stop, loop=services.loop)
+    jobs = [Job(inputs, {name: markets[name] for name in own}, services.retrieval.chunk_store is not None) for own in slices]
+    tasks = [_task(Worker(process), job, services, stop) for process, job in zip(processes, jobs, strict=True)]
+    run_tasks(tasks, threads=count, stop=stop, loop=services.loop)
 
 
 def _task(worker: Worker, job: Job, services: Services, stop: Event) -> Any:
@@ -72,25 +70,11 @@ def _task(worker: Worker, job: Job, services: Services, stop: Event) -> Any:
 class Worker:
     """One worker process, seen from the run."""
 
-    def __init__(self, process: subprocess.Popen[bytes], connection: Connection, complaints: IO[bytes]) -> None:
-        """Use `started`."""
-        self._process = process
-        self._connection = connection
-        self._complaints = complaints
+    def __init__(self, worker: WorkerProcess) -> None:
+        self._process = worker.process
+        self._connection = worker.connection
+        self._complaints = worker.complaints
         self._sending = threading.Lock()
-
-    @classmethod
-    @contextlib.contextmanager
-    def started(cls) -> Iterator[Worker]:
-        """A process that has been started and may still be loading; at the end of the block there is none."""
-        with contextlib.ExitStack() as opened:
-            complaints = opened.enter_context(tempfile.TemporaryFile())
-            ours, its = Pipe()
-            opened.enter_context(ours)
-            with its:  # the process has a copy
-                process = _start(its.fileno(), complaints)
-            opened.callback(_end, process)
-            yield cls(process, ours, complaints)
 
     def serve(self, job: Job, services: Services, stop: Event) -> None:
         """Give the worker its job and answer it to the end. Raises what ended it, StoppedError where the run was asked to stop."""
@@ -156,22 +140,3 @@ def _pass_on(message: Lines, services: Services) -> None:
         services.progress.advance()
     if message.is_last:
         services.sink.symbol_done(message.symbol)
-
-
-def _start(handle: int, complaints: IO[bytes]) -> subprocess.Popen[bytes]:
-    """The process, which has the open file `handle`. It imports what this one could, and a signal of the terminal does not reach it."""
-    program = f"import sys; sys.path[:] = {sys.path!r}; from tradinggroup.runs.worker import main; main()"
-    return subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-c", program, str(handle)],
-        pass_fds=[handle],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=complaints,
-        start_new_session=True,
-    )
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the process: it has nothing that could be lost."""
-    process.kill()
-    process.wait()
