@@ -58,9 +58,10 @@ def _head(run: RunFolder) -> Iterator[str]:
     yield f"run {run.run_id}  {run.header['experiment']}  {run.status}  {model_text(run.header)}"
     names = ", ".join(run.symbols) if len(run.symbols) <= MOST_SYMBOLS else counted(len(run.symbols), "symbol")
     yield from wrapped(f"{names}  {span(run.header)}")
-    own = "; ".join(part for part in (run.header.get("variant"), without_text(run.settings)) if part)
-    if own:
-        yield from wrapped(own, first="variant  " if run.header.get("variant") else "")
+    if run.header.get("variant"):
+        yield from wrapped(f"variant {run.header['variant']}")
+    if run.settings.get("without"):
+        yield from wrapped(without_text(run.settings))
     if run.header.get("note"):
         yield from wrapped(str(run.header["note"]), first="note   ")
 
