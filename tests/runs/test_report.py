@@ -243,6 +243,15 @@ def test_markup_escapes_what_is_no_markup() -> None:
     assert tag("b", "line\nline\x07") == "<b>line\nline </b>"
 
 
+def test_baselines_without_a_sum_over_the_symbols(project: Project) -> None:
+    """As those of the convention finsaber."""
+    figures = {"total_return_fraction": -0.1234, "sharpe_ratio": 0.5, "trades": 3}
+    run = header_with(make_run(project), metrics={}, baselines={"sma_cross": {"ACME": figures, "BOLT": figures}})
+    text = report(run)
+    sound(text)
+    assert text.count("-12.34 %") == 2
+
+
 def test_prices_before_a_split_are_drawn_on_the_scale_after_it() -> None:
     closes = [("d1", 300.0), ("d2", 303.0), ("d3", 101.0), ("d4", 99.0)]
     rows = [{"symbol": "AAA", "session": session, "close_usd": close} for session, close in closes]

@@ -235,8 +235,8 @@ def _cutoff(header: Header) -> Claim:
 def _errors(header: Header) -> Claim:
     calls, holds = header.get("calls") or {}, header.get("holds") or {}
     total, failed = calls.get("total"), calls.get("failed", 0)
-    if total is None:
-        return Claim("errors", "missing", "no count of calls", "", "that failures did not pose as decisions")
+    if not total:
+        return Claim("errors", "missing", "no call was counted", "", "that failures did not pose as decisions")
     wrong = sum(holds.get(kind, 0) for kind in ("unreadable", "provider", "budget"))
     found = f"{failed:,d} of {counted(total, 'call')} failed, {counted(wrong, 'hold')} by failure"
     if header.get("status") == "invalid":

@@ -83,7 +83,7 @@ def facts(material: Material) -> Iterator[tuple[str, str | Html]]:
     sessions = f", {counted(header['sessions'], 'session')}" if header.get("sessions") else ""
     yield "window", f"{header.get('start') or NONE} to {header.get('end') or NONE}{sessions}"
     yield "symbols", ", ".join(material.run.symbols)
-    yield "model", model_text(header)
+    yield "model", model_text(header) if material.run.settings.get("agents_enabled", True) else "no agents, baselines only"
     yield (
         "data",
         f"{bundle.get('name', NONE)}@{str(bundle.get('hash', '')).removeprefix('sha256:')[:6]}, "

@@ -28,7 +28,7 @@ def equity(material: Material) -> Html:
     return section(
         "equity",
         "Equity and drawdown",
-        drawn or nothing("No session reached a close, so there is no equity to draw."),
+        drawn or nothing("There is no equity of all symbols together to draw."),
         tag(
             "p",
             tag("span", tag("span", class_="key b90"), "90 % of the random runs"),
@@ -45,7 +45,7 @@ def metrics(material: Material) -> Html:
     """All metrics of ALL beside the baselines, with intervals where they mean something."""
     sides = _sides(material)
     if not sides:
-        return section("metrics", "Metrics", nothing("No metrics: the run reached no end."))
+        return section("metrics", "Metrics", _baselines_alone(material) or nothing("No metrics: the run reached no end."))
     reason, enough = shortage(material), enough_of(material.run)
     rows = [
         [METRIC_NAMES[name], *_cells(material, name, sides, withheld=not enough and name in WITHHELD)]
@@ -67,6 +67,17 @@ def metrics(material: Material) -> Html:
         _leads(material, reason),
         _symbols(material, reason),
     )
+
+
+def _baselines_alone(material: Material) -> Html | None:
+    """Of a run whose baselines have no sum over the symbols, such as those of the convention finsaber: each by symbol."""
+    names = ("total_return_fraction", "annual_return_fraction", "sharpe_ratio", "max_drawdown_fraction", "trades")
+    rows = [
+        [name.replace("_", " "), symbol, *(figure(metric, values.get(metric)) for metric in names)]
+        for name, by_symbol in (material.header.get("baselines") or {}).items()
+        for symbol, values in by_symbol.items()
+    ]
+    return table(["baseline", "symbol", *(METRIC_NAMES[name] for name in names)], rows, left=2) if rows else None
 
 
 def points(fraction: float | None) -> str:
