@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -11,7 +10,7 @@ import typer
 from tradinggroup.cli.framework import add, new_group
 from tradinggroup.cli.options import JsonOption, NameOption
 from tradinggroup.cli.output import emit_json, narrate, needed_day, only_json_on_stdout, parse_day, project_of, saved, split_list
-from tradinggroup.cli.text_data import bundle_facts, text_bundles, text_findings, text_summary, text_unread
+from tradinggroup.cli.text_data import bundle_facts, text_bundles, text_findings, text_months, text_summary, text_unread
 from tradinggroup.errors import ErrorCode, TradinggroupError, UsageError
 
 if TYPE_CHECKING:
@@ -138,9 +137,9 @@ def check(context: typer.Context, bundle: BundleArgument, *, as_json: JsonOption
     counts, findings = summary(opened), check_bundle(opened)
     has_errors = any(finding.severity == "error" for finding in findings)
     if as_json:
-        emit_json({"ok": not has_errors, "summary": counts, "findings": [asdict(finding) for finding in findings]})
+        emit_json({"ok": not has_errors, "summary": counts, "findings": [finding.to_plain() for finding in findings]})
     else:
-        print(f"{text_summary(counts)}\n\n{text_findings(findings)}")
+        print("\n\n".join(part for part in (text_summary(counts), text_months(counts), text_findings(findings)) if part))
     if has_errors:
         raise typer.Exit(1)
 

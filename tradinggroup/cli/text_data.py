@@ -53,6 +53,32 @@ def text_summary(summary: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def text_months(summary: Mapping[str, Any]) -> str:
+    """News a month, a line for each symbol and year; a break in the coverage is marked with `!`, a month without news is a dot.
+
+    Where there are more lines than a person reads, those without a break are left out.
+    """
+    months, breaks = summary["news_per_month"], summary["coverage_breaks"]
+    lines = [
+        (symbol, year, counts, set(breaks.get(symbol, ())))
+        for symbol, counts in months.items()
+        for year in sorted({month[:4] for month in (*counts, *breaks.get(symbol, ()))})
+    ]
+    shown = lines if len(lines) <= _MOST_MONTH_LINES else [line for line in lines if any(month.startswith(line[1]) for month in line[3])]
+    if not shown:
+        return ""
+    head = f"{'news a month':<14}" + "".join(f"{month:>5}" for month in range(1, 13))
+    rows = [f"{symbol[:8]:<8} {year} " + "".join(_month_cell(f"{year}-{month:02d}", counts, thin) for month in range(1, 13))
+            for symbol, year, counts, thin in shown]  # fmt: skip
+    left_out = len(lines) - len(shown)
+    return "\n".join([head, *rows, *([f"{left_out} lines without a break left out; --json has all"] if left_out else [])])
+
+
+def _month_cell(month: str, counts: Mapping[str, int], thin: set[str]) -> str:
+    mark = "!" if month in thin else ""
+    return f"{mark + (str(counts[month]) if month in counts else '.'):>5}"
+
+
 def text_findings(findings: Iterable[Finding]) -> str:
     """One paragraph for each kind of finding, with the symbols that have it; errors first."""
     groups: dict[tuple[str, str, str], list[Finding]] = {}
@@ -69,6 +95,7 @@ def text_unread(files: Sequence[str]) -> str:
 
 
 _UNREAD_SHOWN = 5
+_MOST_MONTH_LINES = 24
 _SYMBOL_HEADS = ("symbol", "sessions", "first", "last", "news", "news a month")
 
 
@@ -105,7 +132,16 @@ def _without_count(finding: Finding) -> str:
 
 def _group_text(kind: tuple[str, str, str], group: list[Finding]) -> str:
     severity, code, sentence = kind
-    counts = [f"{finding.symbol}\xa0{finding.count:,}" for finding in group if finding.symbol]
+    counts = [_count_text(finding) for finding in group if finding.symbol]
     lines = textwrap.wrap(f"{severity:<8} {code}: {sentence}", WIDTH, subsequent_indent=_INDENT)
     lines += textwrap.wrap(", ".join(counts), WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT)
+    for head, text in (("why ", group[0].why), ("tool", group[0].handling)):
+        lines += textwrap.wrap(f"{head}  {text}", WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT + " " * 6)
     return "\n".join(lines).replace("\xa0", " ")
+
+
+def _count_text(finding: Finding) -> str:
+    """`TSLA 12 from 2025-01-03`; the sentence names the day where it is about one row."""
+    count = f"\xa0{finding.count:,}" if finding.count else ""
+    day = f"\xa0from\xa0{finding.session}" if finding.session and finding.count else ""
+    return f"{finding.symbol}{count}{day}"

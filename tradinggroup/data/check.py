@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from tradinggroup.data.bundle import Bundle
+from tradinggroup.data.bundle import DEFAULT_UNIVERSE_NOTE, Bundle
 from tradinggroup.data.check_prices import price_findings
-from tradinggroup.data.check_texts import left_out_items, left_out_summaries, news_per_month, text_findings
+from tradinggroup.data.check_texts import left_out_items, left_out_summaries, news_per_month, text_findings, thin_months
+from tradinggroup.data.check_times import time_findings
 from tradinggroup.data.findings import SEVERITIES, Finding
 from tradinggroup.data.symbol_data import DERIVED
 
@@ -16,14 +17,23 @@ __all__ = ["Finding", "check_bundle", "summary"]
 def check_bundle(bundle: Bundle) -> list[Finding]:
     """All findings, errors first, then by code and symbol. No finding alters the bundle."""
     frames = bundle.frames()
-    found = [*price_findings(bundle, frames), *text_findings(bundle, frames)]
+    found = [*universe_findings(bundle), *price_findings(bundle, frames), *text_findings(bundle, frames), *time_findings(bundle, frames)]
     return sorted(found, key=lambda finding: (SEVERITIES.index(finding.severity), finding.code, finding.symbol, str(finding.session)))
+
+
+def universe_findings(bundle: Bundle) -> list[Finding]:
+    """Whether the symbols may have been picked by what became of them: the note of their choice is still the default."""
+    if bundle.manifest.get("universe_note", DEFAULT_UNIVERSE_NOTE) != DEFAULT_UNIVERSE_NOTE:
+        return []
+    count = len(bundle.symbols)
+    return [Finding("note", "survivorship", "", None, "The symbols were chosen by hand, and when each belonged is not dated.", count)]
 
 
 def summary(bundle: Bundle) -> dict[str, Any]:
     """The bundle in plain values: identity, spans, counts by table, and what is left out with the reason."""
     frames = bundle.frames()
     filings = frames.filings.drop_duplicates("id")
+    months = news_per_month(frames.news)
     return {
         "name": bundle.name,
         "id": bundle.id,
@@ -45,7 +55,8 @@ def summary(bundle: Bundle) -> dict[str, Any]:
             "filing_sections": len(frames.filings),
             "fundamentals": len(frames.fundamentals),
         },
-        "news_per_month": news_per_month(frames.news),
+        "news_per_month": months,
+        "coverage_breaks": {symbol: thin for symbol, counts in months.items() if (thin := _thin(bundle, counts))},
         "left_out": [
             {"what": "news items", "count": int(left_out_items(frames.news).sum()), "reason": "text written later, and no title"},
             {
@@ -56,3 +67,7 @@ def summary(bundle: Bundle) -> dict[str, Any]:
             {"what": "filings", "count": int((filings["text_kind"] == DERIVED).sum()), "reason": "summary that a model wrote later"},
         ],
     }
+
+
+def _thin(bundle: Bundle, counts: dict[str, int]) -> list[str]:
+    return thin_months(counts, bundle.first_session, bundle.last_session)[0]

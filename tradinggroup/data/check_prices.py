@@ -22,6 +22,16 @@ SPLIT_TOLERANCE = 0.05
 """Share by which a jump may miss a split's ratio: the market moves on that day too."""
 ROUNDING = 1e-6
 ADJUSTMENT_TOLERANCE = 1e-3
+LARGE_MOVE_FRACTION = 0.3
+"""From one close to the next, up or down by this much."""
+STALE_SESSIONS = 3
+"""So many bars alike in all four prices are no market."""
+CENT_TOLERANCE = 0.02
+"""Of a cent: sources keep single precision."""
+BROKEN_CENTS_SHARE = 0.2
+"""More closes between the cents than this are no closes that were traded."""
+WHOLE_CENTS_FROM_USD = 1.0
+"""Below, shares are quoted in parts of a cent."""
 
 
 def price_findings(bundle: Bundle, frames: BundleFrames) -> Iterator[Finding]:
@@ -33,12 +43,20 @@ def price_findings(bundle: Bundle, frames: BundleFrames) -> Iterator[Finding]:
         name = str(symbol)
         actions = frames.actions[frames.actions["symbol"] == name]
         yield from _gaps(name, prices, bundle.calendar)
+        yield from _extra_sessions(name, prices, bundle.calendar)
         yield from _rows_where(name, prices, prices["volume_shares"] == 0, "warning", "zero_volume", "sessions without volume")
+        yield from _rows_where(name, prices, _repeated(prices), "warning", "stale_prices", "sessions with the bar of the sessions before")
+        yield from _rows_where(
+            name, prices, prices["high_usd"] < prices["low_usd"] * (1 - ROUNDING), "error", "high_below_low", "bars whose high is below low"
+        )
         yield from _rows_where(
             name, prices, _outside_range(prices), "warning", "bar_inconsistent", "bars whose open or close is outside low..high"
         )
         yield from _split_like(name, prices, actions)
+        yield from _large_moves(name, prices, actions)
         yield from _large_dividends(name, prices, actions)
+        if bundle.basis is PriceBasis.AS_TRADED:
+            yield from _broken_cents(name, prices)
         if bundle.basis is not PriceBasis.TOTAL_RETURN:
             yield from _unexplained_adjustments(name, prices, actions)
 
@@ -62,6 +80,45 @@ def _gaps(symbol: str, prices: pd.DataFrame, calendar: ExchangeCalendar) -> Iter
     if missing:
         text = f"{len(missing)} sessions without a bar, the first on {missing[0]}: no decision is made on them."
         yield Finding("warning", "price_gap", symbol, missing[0], text, len(missing))
+
+
+def _extra_sessions(symbol: str, prices: pd.DataFrame, calendar: ExchangeCalendar) -> Iterator[Finding]:
+    """Bars of days on which the exchange was closed. `write_bundle` refuses them; a bundle may be of another maker."""
+    strange = [day for day in prices["session"] if not calendar.is_session(day)]
+    if strange:
+        yield Finding(
+            "error", "extra_session", symbol, strange[0], f"{len(strange)} bars of closed days, the first on {strange[0]}.", len(strange)
+        )
+
+
+def _repeated(prices: pd.DataFrame) -> pd.Series:
+    """Bars alike in all four prices to the STALE_SESSIONS - 1 bars before them, or to others of such a run."""
+    levels = prices[["open_usd", "high_usd", "low_usd", "close_usd"]]
+    same = (levels == levels.shift()).all(axis=1)
+    run = same.groupby((~same).cumsum()).transform("sum")
+    return pd.Series(same & (run >= STALE_SESSIONS - 1))
+
+
+def _broken_cents(symbol: str, prices: pd.DataFrame) -> Iterator[Finding]:
+    """Closes between the cents, under the label as_traded: prices of later splits (or of an adjusted column)."""
+    cents = prices["close_usd"] * 100
+    broken = (cents - cents.round()).abs() > CENT_TOLERANCE + cents * 2e-7
+    broken &= prices["close_usd"] >= WHOLE_CENTS_FROM_USD
+    if broken.mean() > BROKEN_CENTS_SHARE:
+        first, last = prices.loc[broken, "session"].iloc[0], prices.loc[broken, "session"].iloc[-1]
+        text = f"{int(broken.sum())} closes are no whole cents, the first on {first}, the last on {last}: not as traded."
+        yield Finding("warning", "not_as_traded", symbol, first, text, int(broken.sum()))
+
+
+def _large_moves(symbol: str, prices: pd.DataFrame, actions: pd.DataFrame) -> Iterator[Finding]:
+    """Steps between closes of LARGE_MOVE_FRACTION and more on sessions without an action."""
+    steps = prices["close_usd"].pct_change().abs()
+    large = (steps >= LARGE_MOVE_FRACTION) & ~prices["session"].isin(set(actions["ex_session"]))
+    days = list(prices.loc[large, "session"])
+    if days:
+        largest = f"{steps[large].max():.0%} on {days[int(np.argmax(steps[large].to_numpy()))]}"
+        text = f"{len(days)} moves of {LARGE_MOVE_FRACTION:.0%} or more between closes, the first on {days[0]}, the largest {largest}."
+        yield Finding("note", "large_move", symbol, days[0], text, len(days))
 
 
 def _split_like(symbol: str, prices: pd.DataFrame, actions: pd.DataFrame) -> Iterator[Finding]:

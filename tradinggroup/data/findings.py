@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
-from typing import Literal
+from typing import Any, Literal
+
+from tradinggroup.data.finding_meanings import FINDING_MEANINGS
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
@@ -24,3 +26,17 @@ class Finding:
     """A whole sentence."""
     count: int
     """Rows, sessions or months concerned."""
+
+    @property
+    def why(self) -> str:
+        """Why it matters."""
+        return FINDING_MEANINGS[self.code].why
+
+    @property
+    def handling(self) -> str:
+        """What the tool does about it by itself."""
+        return FINDING_MEANINGS[self.code].handling
+
+    def to_plain(self) -> dict[str, Any]:
+        """All of it by name, for JSON."""
+        return {**asdict(self), "why": self.why, "handling": self.handling}
