@@ -17,11 +17,6 @@ _NEVER_SYNCED = 2**31 - 1
 _INDEX_FILES = ("data_level0.bin", "length.bin")
 
 
-def load_chroma() -> None:
-    """Import Chroma, which takes a second or two that a run need not wait for at its end."""
-    import chromadb  # noqa: F401
-
-
 def open_client(folder: Path) -> ClientAPI:
     """Chroma in `folder`, made where there is none."""
     import chromadb

@@ -23,7 +23,6 @@ from tradinggroup.models.rate_limit import RateLimits
 from tradinggroup.models.recordings import RecordingStore
 from tradinggroup.models.registry import load_client, make_model
 from tradinggroup.models.rung_choice import RungChoice, rungs_of
-from tradinggroup.retrieval.chroma import load_chroma
 from tradinggroup.retrieval.chunk_store import ChunkStore
 from tradinggroup.retrieval.kept_embedder import VectorSources
 from tradinggroup.retrieval.registry import Retrieval, make_retrieval
@@ -111,7 +110,7 @@ class Execution:
     def _run_agents(self, gateway: Gateway, retrieval: Retrieval, loop: LoopThread) -> None:
         if self.shared_store is not None and self.mode != "replay":
             # While others load or wait. Not where everything is computed here: there it would only come first.
-            threading.Thread(target=_load_early, name="imports", daemon=True).start()
+            threading.Thread(target=load_client, name="imports", daemon=True).start()
         if self.inputs.experiment.worker_processes > 1:
             services = Services(model=gateway, retrieval=retrieval.parts, loop=loop, sink=self.writer, progress=self.progress)
             with self._workers() as processes:
@@ -174,11 +173,6 @@ class Execution:
         self.writer.finish(header if self.ending is None else self.ending(header))
         self.progress.finish()
         return RunFolder.open(self.writer.folder)
-
-
-def _load_early() -> None:
-    load_client()
-    load_chroma()
 
 
 def _status_of(error: BaseException) -> str:
