@@ -31,18 +31,24 @@ def text_ledger(page: LedgerPage) -> str:
 
 
 def ledger_lines(run: RunFolder) -> Iterator[str]:
+    """What `ledger_texts` says, in lines of at most 80 characters."""
+    for label, text in ledger_texts(run):
+        yield from wrapped(text, first=f"{label:<9}")
+
+
+def ledger_texts(run: RunFolder) -> Iterator[tuple[str, str]]:
     """Trials and deflated Sharpe ratio of a run as its ledger has them at this moment; else as its header kept them at its end."""
     kept = run.header.get("ledger")
     if not kept:
         return
     figures, when = figures_now(run) or (kept, "when the run ended")
-    yield from wrapped(f"{_trials_text(figures)}; {when}", first="trials   ")
-    yield from wrapped(_deflated_text(run, figures), first="         ")
+    yield "trials", f"{_trials_text(figures)}; {when}"
+    yield "", _deflated_text(run, figures)
     holdout = run.header.get("holdout") or {}
     if holdout.get("unsealed"):
-        yield from wrapped(f"from {holdout['start']} on, unsealed: {holdout['unsealed']}", first="hold-out ")
+        yield "hold-out", f"from {holdout['start']} on, unsealed: {holdout['unsealed']}"
     elif holdout.get("start") and not holdout.get("dropped"):
-        yield from wrapped(f"from {holdout['start']} on, sealed: this run saw none of it", first="hold-out ")
+        yield "hold-out", f"from {holdout['start']} on, sealed: this run saw none of it"
 
 
 def trials_text(run: RunFolder) -> str:

@@ -14,6 +14,7 @@ from tradinggroup.runs.report.material import Material
 from tradinggroup.runs.report.parts import nothing, prose, remark, section, table
 from tradinggroup.runs.summary import ALL
 from tradinggroup.runs.text_baselines import GUARDED_MARK, guard_lines, is_guarded, random_texts
+from tradinggroup.runs.text_ledger import ledger_texts
 from tradinggroup.runs.text_show import BUY_AND_HOLD, METRIC_NAMES
 from tradinggroup.runs.text_statistics import enough_of
 
@@ -66,6 +67,7 @@ def metrics(material: Material) -> Html:
         _missing(material),
         _leads(material, reason),
         _symbols(material, reason),
+        _trials(material),
     )
 
 
@@ -161,6 +163,12 @@ def _leads(material: Material, reason: str) -> Html | None:
         return None
     heads = ["agents less …", "return, points", "95 % interval", "p", "Sharpe", "95 % interval", "p"]
     return joined([tag("h3", "Lead over each baseline"), table(heads, rows), _blocks(material)])
+
+
+def _trials(material: Material) -> Html | None:
+    """How many configurations were tried, and what the best of so many is worth."""
+    texts = [f"{label}: {text}" if label == "hold-out" else text for label, text in ledger_texts(material.run)]
+    return joined([tag("h3", "Trials"), *(remark(f"{text[:1].upper()}{text[1:]}.") for text in texts)]) if texts else None
 
 
 def _blocks(material: Material) -> Html:
