@@ -44,7 +44,7 @@ NAME = "lookahead"
 CUT, POISON, ACTIONS = "future removed", "future absurd", "later split, dividend"
 LEAST_COVERAGE_FRACTION = 0.95
 """Share of the decisions below which nothing found proves nothing (ours)."""
-_SEARCHES = 12
+_SEARCHES = 6
 """Differences whose record is looked for; every other one is listed without."""
 
 
@@ -238,16 +238,19 @@ def _key(line: Any) -> tuple[Any, ...]:
 
 
 def _searched(shop: Workshop, reference: Reference, shadow: dict[date, Observed], check: str) -> Iterator[Finding]:
-    """What differs in a shadow; the record is looked for once for each set of fields that differ first."""
-    records: dict[frozenset[tuple[str, str]], tuple[str, str]] = {}
+    """What differs in a shadow. The record is looked for where a field differs for the first time, and holds for its later sessions."""
+    records: dict[tuple[str, str], tuple[str, str]] = {}
+    searches = 0
     for session, seen in shadow.items():
         found = differences(reference.observed[session], seen)
-        key = frozenset((each.agent, each.field) for each in found)
-        if key not in records:
-            records[key] = _record(shop, reference, session, check) if len(records) < _SEARCHES else (check, "not looked for")
-        name, record = records[key]
+        fields = {(each.agent, each.field) for each in found} - records.keys()
+        if fields:
+            record = _record(shop, reference, session, check) if searches < _SEARCHES else (check, "not looked for")
+            records |= dict.fromkeys(fields, record)
+            searches += 1
         for each in found:
-            yield Finding(name, reference.symbol, each.agent, each.field, session.isoformat(), 1, record, each.was, each.became)
+            name, text = records[each.agent, each.field]
+            yield Finding(name, reference.symbol, each.agent, each.field, session.isoformat(), 1, text, each.was, each.became)
 
 
 def _record(shop: Workshop, reference: Reference, session: date, check: str) -> tuple[str, str]:

@@ -136,7 +136,8 @@ def grouped(findings: Iterable[Finding]) -> list[Finding]:
     """One for each symbol, agent and field: the first, with the number of sessions."""
     by_place: dict[tuple[str, ...], list[Finding]] = {}
     for finding in findings:
-        by_place.setdefault((finding.check, finding.symbol, finding.agent, finding.field), []).append(finding)
+        rule = finding.became if finding.check == RECORDS else ""
+        by_place.setdefault((finding.check, finding.symbol, finding.agent, finding.field, rule), []).append(finding)
     return [
         group[0] if len(group) == 1 else replace(group[0], sessions=len({each.session for each in group})) for group in by_place.values()
     ]
