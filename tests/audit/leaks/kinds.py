@@ -27,6 +27,10 @@ Patch = pytest.MonkeyPatch
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+def NOTHING(patch: Patch, honest: bool) -> None:
+    """Leaves the code as it is."""
+
+
 @dataclass(frozen=True)
 class Leak:
     """One kind, planted by code (`plant`), by data (`leaky`, `honest`) or by a setting."""
@@ -36,11 +40,10 @@ class Leak:
     """The check of the audit that must find it."""
     record: str
     """Words that the finding must name."""
-    plant: Callable[[Patch, bool], None] = lambda patch, honest: None
+    plant: Callable[[Patch, bool], None] = NOTHING
     leaky: Change | None = None
     honest: Change | None = None
     leaky_settings: Mapping[str, Any] = field(default_factory=dict)
-    honest_settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 def later(view: View, *, sessions: int = 1) -> View:

@@ -23,8 +23,8 @@ from tradinggroup.retrieval.kept_embedder import VectorSources
 from tradinggroup.runs.window import markets_of
 
 SESSIONS = 40
-FIRST, LAST = date(2024, 2, 15), date(2024, 2, 21)
-"""Four decisions, with a filing before them and news on each."""
+FIRST, LAST = date(2024, 2, 14), date(2024, 2, 21)
+"""Five decisions, with a filing before them and news on each."""
 Change = Callable[[BundleFrames], None]
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
 
 import pytest
 
-from tests.audit.leaks.kinds import LEAKS, Leak
+from tests.audit.leaks.kinds import LEAKS, NOTHING, Leak
 from tests.audit.leaks.market import audited
 from tradinggroup.audit.lookahead import LookaheadAudit
 from tradinggroup.runs.figures import columns
@@ -14,10 +15,18 @@ from tradinggroup.runs.figures import columns
 
 def audit_of(leak: Leak, *, honest: bool) -> LookaheadAudit:
     """The audit with the leak planted, or with its twin."""
+    if honest and leak.plant is NOTHING and leak.honest is None:
+        return _plain()
     with pytest.MonkeyPatch.context() as patch:
         leak.plant(patch, honest)
-        change, settings = (leak.honest, leak.honest_settings) if honest else (leak.leaky, leak.leaky_settings)
+        change, settings = (leak.honest, {}) if honest else (leak.leaky, leak.leaky_settings)
         return audited(change, settings)
+
+
+@cache
+def _plain() -> LookaheadAudit:
+    """The desk as it is: the twin of what was planted into data or settings."""
+    return audited()
 
 
 def table() -> str:
