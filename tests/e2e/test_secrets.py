@@ -60,7 +60,19 @@ def test_no_secret_is_kept_or_shown(project: Path, tg: Run, monkeypatch: pytest.
     assert server.headers[0]["authorization"] == (f"Bearer {KEY}" if place == "key" else f"Basic {BASIC}")
     assert header(latest(project))["status"] == status
     assert shown[0].exit_code == EXIT_CODES[status]
-    shown += [tg(*words) for words in (["show"], ["show", "--json"], ["replay"], ["runs"], ["config", "show"], ["verify"])]
+    shown += [
+        tg(*words)
+        for words in (
+            ["show", "--all"],
+            ["show", "--json"],
+            ["logs", "--full"],
+            ["logs", "--json"],
+            ["replay"],
+            ["runs"],
+            ["config", "show"],
+            ["verify"],
+        )
+    ]
     assert places_of_secrets(project, shown, place=place) == []
 
 

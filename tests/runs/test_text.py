@@ -119,6 +119,15 @@ def test_show_fits_on_one_screen_and_says_how_to_see_more(shared_run: RunFolder)
     assert "gross +1,405.94 USD, less commission 5.94 and slippage 0.00: net +1,400.00;" in " ".join(" ".join(lines).split())
 
 
+def test_show_names_a_run_without_agents_and_tells_random_runs_only_where_they_are_many(run: RunFolder) -> None:
+    run.header["random"] |= {"total_return_fraction": {"q05": -0.1, "q95": 0.2}}
+    assert "random     nine tenths of 999 random runs made -10.00 % to +20.00 %" in text_overview(run)
+    run.header["random"]["draws"] = 1
+    assert "nine tenths" not in text_overview(run)
+    run.settings["agents_enabled"] = False
+    assert text_overview(run).splitlines()[0] == f"run {run.run_id}  demo  success  no agents"
+
+
 def test_show_of_many_symbols_counts_them(run: RunFolder) -> None:
     names = [f"S{number}" for number in range(40)]
     run.header["symbols"] = names

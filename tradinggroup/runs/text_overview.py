@@ -35,6 +35,8 @@ FIRST_METRICS = (
     "hit_rate_fraction",
 )
 """What people look at first: the paper's four figures, how much was at stake, and how the round trips went."""
+FEWEST_DRAWS = 20
+"""Random runs of which nine tenths can be told."""
 MOST_SYMBOLS = 8
 """Up to so many symbols have a line of their own here."""
 LABEL_WIDTH = 11
@@ -88,7 +90,7 @@ def _facts(run: RunFolder) -> Iterator[str]:
 def _random(run: RunFolder) -> str:
     random = run.header.get("random") or {}
     returns = random.get("total_return_fraction")
-    if not returns:
+    if not returns or random["draws"] < FEWEST_DRAWS:
         return ""
     low, high = percent(returns["q05"]), percent(returns["q95"])
     return f"nine tenths of {counted(random['draws'], 'random run')} made {low} to {high}"

@@ -147,6 +147,8 @@ def _head(run: RunFolder) -> Iterator[str]:
 
 def model_text(header: Mapping[str, Any]) -> str:
     """The model that answered, and that there was none where the rules did."""
+    if (header.get("settings") or {}).get("agents_enabled") is False:
+        return "no agents"
     title = header.get("title") or NONE
     return "no LLM: the rule-based analyst answered" if title == "no LLM" else f"model {title}"
 
