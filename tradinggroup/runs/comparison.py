@@ -143,8 +143,10 @@ class Comparison:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
+        from tradinggroup.runs.pages import preformatted
+
         title = " and ".join(run.run_id for run in self.runs)
-        return f'<b>{html.escape(title)}</b><pre style="line-height: 1.25">{html.escape(str(self))}</pre>'
+        return f"<b>{html.escape(title)}</b>{preformatted(str(self))}"
 
 
 def compare(

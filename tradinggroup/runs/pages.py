@@ -31,6 +31,11 @@ def session_text(session: date | str) -> str:
         raise DataError(ErrorCode.DECISION_NOT_FOUND, f"{session!r} is no session", remedy="Write it as 2023-09-19.") from None
 
 
+def preformatted(text: str) -> str:
+    """A text in HTML as it is, in letters of equal width, escaped."""
+    return f"{_PRE}{html.escape(text)}</pre>"
+
+
 class Page:
     """A text for a person: `print` it, or let the notebook draw it."""
 
@@ -44,7 +49,7 @@ class Page:
         return self.text
 
     def _repr_html_(self) -> str:
-        return f"{_PRE}{html.escape(self.text)}</pre>"
+        return preformatted(self.text)
 
 
 class Listing(Page, Sequence[Item], Generic[Item]):

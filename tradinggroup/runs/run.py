@@ -13,7 +13,7 @@ from tradinggroup.errors import ErrorCode, UsageError, did_you_mean
 from tradinggroup.project import Project
 from tradinggroup.runs.figures import columns, figure, number
 from tradinggroup.runs.folder import RunFolder
-from tradinggroup.runs.pages import Calls, Explanation, Listing, Reflections, session_text
+from tradinggroup.runs.pages import Calls, Explanation, Listing, Reflections, preformatted, session_text
 from tradinggroup.runs.summary import ALL
 from tradinggroup.runs.text_overview import text_overview
 from tradinggroup.runs.text_replay import ReplayStep, replay_steps, text_replay
@@ -268,7 +268,7 @@ class Run:
 
     def _repr_html_(self) -> str:
         title = html.escape(f"{self.folder.header['experiment']}  {self.id}  {self.status}")
-        return f'<b>{title}</b><pre style="line-height: 1.25">{html.escape(text_result(self.folder))}</pre>'
+        return f"<b>{title}</b>{preformatted(text_result(self.folder))}"
 
     def _frame(self, kind: str, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         from tradinggroup.backtest.sink import RowKind
