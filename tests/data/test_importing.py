@@ -374,3 +374,38 @@ def test_no_real_item_is_seen_before_it_was_known(real: Bundle) -> None:
         assert all(item.summary == "" for item in items if item.summary_kind == "llm")
         seen.extend(item.id for item in items)
     assert len(seen) == len(set(seen)) > 100
+
+
+def _members(*rows: str) -> Callable[[Path], None]:
+    return lambda plain: _lines(plain / "membership.csv", ["symbol,from,to", *rows])
+
+
+def test_membership_stands_in_the_bundle_and_its_hash(plain: Path) -> None:
+    before = _import(plain)
+    assert (before.membership, "membership" in before.manifest) == ({}, False)
+    shutil.rmtree(before.folder)
+    _members("ACME,2024-11-27,2024-11-29", "ACME,2024-12-02,", "GONE,2020-01-02,2021-01-04")(plain)
+    bundle = Bundle.open(_import(plain).folder)
+    assert bundle.membership == {"ACME": ((date(2024, 11, 27), date(2024, 11, 29)), (date(2024, 12, 2), None))}
+    assert bundle.hash != before.hash
+    assert "membership.csv" in bundle.manifest["sources"][0]["files"]
+    text = (bundle.folder / "bundle.json").read_text(encoding="utf-8")
+    (bundle.folder / "bundle.json").write_text(text.replace('"2024-11-29"', '"2024-11-28"'), encoding="utf-8")
+    with pytest.raises(DataError, match=r"bundle\.json differs from the hash"):
+        Bundle.open(bundle.folder)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (["ACME,2024-11-27,2024-11-26"], "line 2: to 2024-11-26 is before from 2024-11-27"),
+        (["ACME,2024-11-27,", "ACME,2024-12-02,"], "line 3: from 2024-12-02 lies inside the span before it"),
+        (["ACME,yesterday,"], "line 2: from 'yesterday' is not a date"),
+        (["ACME,2024-11-27"], "line 2: 2 fields under 3 columns"),
+    ],
+)
+def test_a_membership_file_that_cannot_be_used(plain: Path, rows: list[str], message: str) -> None:
+    _members(*rows)(plain)
+    with pytest.raises(DataError, match=message):
+        _import(plain)
+    assert not (plain.parent / "data").exists()

@@ -90,3 +90,17 @@ def test_a_symbol_without_a_bar_in_the_window_is_refused(tmp_path: Path) -> None
     days = bundle.calendar.sessions(bundle.first_session, bundle.last_session)
     with pytest.raises(UsageError, match=r"DATES_OUTSIDE.*BBB has no bar"):
         markets_of(inputs_for(bundle, start=days[0], end=days[40]))
+
+
+def test_a_symbol_that_leaves_the_universe_is_not_decided_outside(tmp_path: Path) -> None:
+    frames = make_frames(symbols=("AAA", "BBB"), sessions=60)
+    days = sorted(set(frames.prices["session"]))
+    bundle = write_bundle(
+        tmp_path / "m", frames, name="m", basis=PriceBasis.AS_TRADED, sources=[], membership={"BBB": ((days[30], days[40]),)}
+    )
+    inputs = whole(bundle)
+    markets = markets_of(inputs)
+    assert decision_sessions(inputs, markets["BBB"]) == days[30:40]
+    assert len(decision_sessions(inputs, markets["AAA"])) == 40
+    said = f"BBB belongs to the universe from {days[30]} to {days[40]}: no decision outside, and its shares are sold after its last session"
+    assert window_warnings(inputs, markets) == [said, f"the first 20 sessions are warm-up: the run starts on {days[20]}"]

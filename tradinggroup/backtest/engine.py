@@ -11,7 +11,7 @@ With exits inside the bar, stop and target of the last decision are tried on wha
 bar of an entry at the open; a position bought at a close is guarded from the next bar on. In every mode the equity row of a session
 is that of its close, after all fills of the session. An order that a bar's volume cannot take waits on with the rest, an exit too
 unless another order waits already; a new order of the trader, or an exit before the rest of a purchase, ends it. Nothing is
-sold at the end, unless the symbol was delisted before.
+sold at the end, unless the symbol was delisted before, or has left the universe: from its last session there on nobody is asked.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from datetime import date
 from tradinggroup.backtest.broker import AccountBroker, Fill, play
 from tradinggroup.backtest.execution import DEFAULT_EXECUTION, Execution
 from tradinggroup.backtest.market import SymbolMarket
-from tradinggroup.backtest.orders import Order, order_id, sale_of_position
+from tradinggroup.backtest.orders import Order, leaving_intent, order_id, sale_of_position
 from tradinggroup.backtest.sink import Row, RowKind, RunSink
 from tradinggroup.backtest.trader import ExitRules, OrderIntent, Trader, TraderWithExits
 from tradinggroup.backtest.trades import TradeBook
@@ -173,18 +173,23 @@ class _AccountRun:
 
     def _ask(self, account: Account) -> Order | None:
         """Ask the trader; a new order, which is returned, takes the place of one that still waits."""
+        if not self._market.may_decide(self._session):
+            return self._leave(account)
         intent = self._trader.on_close(self._session, account)
         if self._guard is not None:
             self._exits = self._guard.exits
-        if intent is None or intent.shares == 0:
-            return None
+        return None if intent is None or intent.shares == 0 else self._replaced(intent)
+
+    def _replaced(self, intent: OrderIntent) -> Order:
         if self._waiting is not None:
             self._end(self._waiting, self._waiting.short_row(self._market.symbol))
-        self._waiting = self._order_of(intent)
+        self._waiting = Order(intent, self._session, order_id(self._market.symbol, self._session), intent.shares)
         return self._waiting
 
-    def _order_of(self, intent: OrderIntent) -> Order:
-        return Order(intent, self._session, order_id(self._market.symbol, self._session), intent.shares)
+    def _leave(self, account: Account) -> Order | None:
+        """Outside the universe nobody is asked: what is held is sold, whatever waited before."""
+        is_leaving = self._waiting is not None and self._waiting.intent.code is ReasonCode.MEMBERSHIP_ENDED
+        return self._replaced(leaving_intent(account.shares)) if account.shares and not is_leaving else None
 
     # -- sessions, splits, dividends, the end of a symbol ----------------------------------------------------------
 

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tradinggroup.data.bundle import Bundle
+from tradinggroup.data.membership import Spans, may_decide
 from tradinggroup.data.records import ActionKind, Bar, CorporateAction
 from tradinggroup.errors import DataError, ErrorCode
 
@@ -32,6 +33,7 @@ class SymbolMarket:
         actions: for each session the splits and dividends that take effect before its open, splits first.
         close_before_usd: the last close before the window, on the scale of that day; None where there is none.
         is_ended: whether the bundle holds no bar after the last one of the window.
+        membership: when the symbol belongs to the universe; empty where that is not dated.
     """
 
     symbol: str
@@ -45,6 +47,7 @@ class SymbolMarket:
     actions: tuple[tuple[CorporateAction, ...], ...]
     close_before_usd: float | None
     is_ended: bool = False
+    membership: Spans = ()
 
     @classmethod
     def build(
@@ -56,6 +59,7 @@ class SymbolMarket:
         actions: Sequence[CorporateAction] = (),
         close_before_usd: float | None = None,
         is_ended: bool = False,
+        membership: Spans = (),
     ) -> Self:
         """Put bars and actions on the sessions of a window.
 
@@ -78,7 +82,12 @@ class SymbolMarket:
             actions=_by_session(sessions, actions),
             close_before_usd=close_before_usd,
             is_ended=is_ended,
+            membership=membership,
         )
+
+    def may_decide(self, session: date) -> bool:
+        """Whether a trader is asked at the close of `session`: not where the symbol no longer belongs, or not yet."""
+        return may_decide(self.membership, session)
 
     def delisting_position(self, sessions: int) -> int | None:
         """The position at which a symbol that has ended has been without a bar for `sessions`; None where that does not come."""
@@ -114,6 +123,7 @@ def market_of(bundle: Bundle, symbol: str, start: date, end: date) -> SymbolMark
         actions=actions,
         close_before_usd=before[-1].close_usd if before else None,
         is_ended=bool(bars) and bars[-1].session < sessions[-1] and not _has_bar_after(bundle, symbol, sessions[-1]),
+        membership=bundle.membership.get(symbol, ()),
     )
 
 

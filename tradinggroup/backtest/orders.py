@@ -81,6 +81,11 @@ def sale_of_position(code: ReasonCode, shares: int, *, symbol: str, session: dat
     return Order(intent, session, f"{order_id(symbol, session)}-{name}", -shares)
 
 
+def leaving_intent(shares: int) -> OrderIntent:
+    """The sale of a whole position (positive `shares`) whose symbol leaves the universe."""
+    return OrderIntent(-shares, "sell", None, ReasonCode.MEMBERSHIP_ENDED, forced=True, wanted_shares=-shares)
+
+
 def order_id(symbol: str, session: date | str) -> str:
     """`SYMBOL-SESSION`: the order that was decided in that session, which may be given as a run's files write it."""
     return f"{symbol}-{session}"

@@ -31,7 +31,7 @@ Basis = Annotated[
     Literal["as_traded", "split_adjusted", "total_return"] | None,
     typer.Option("--basis", help="Scale of the prices; without it: total_return when Close is Adj Close everywhere, else as_traded."),
 ]
-UniverseNote = Annotated[str | None, typer.Option("--universe-note", metavar="TEXT", help="How the symbols were chosen.", hidden=True)]
+UniverseNote = Annotated[str | None, typer.Option("--universe-note", metavar="TEXT", help="How the symbols were chosen.")]
 Source = Annotated[Literal["yfinance"], typer.Option("--source", help="Where the prices come from.")]
 DemoName = Annotated[str, typer.Option("--name", metavar="NAME", help="Name of the bundle: a folder in data/.")]
 Seed = Annotated[int | None, typer.Option("--seed", metavar="N", help="Another market of the same kind.", show_default=False)]

@@ -19,6 +19,7 @@ from tradinggroup.data.bundle_format import FORMAT_VERSION, TABLES, BundleFrames
 from tradinggroup.data.bundle_hash import bundle_hash, month_hashes
 from tradinggroup.data.bundle_tables import tables_of
 from tradinggroup.data.calendar import DEFAULT_EXCHANGE, ExchangeCalendar
+from tradinggroup.data.membership import Spans, membership_of, plain_membership
 from tradinggroup.data.records import ActionKind, PriceBasis
 from tradinggroup.data.symbol_data import SymbolData, load_symbol
 from tradinggroup.data.view import DerivedText, View
@@ -42,6 +43,8 @@ class Bundle:
         self.hash: str = manifest["hash"]
         self.basis = PriceBasis(manifest["basis"])
         self.symbols: tuple[str, ...] = tuple(manifest["symbols"])
+        self.universe_note: str = manifest.get("universe_note", DEFAULT_UNIVERSE_NOTE)
+        self.membership: dict[str, Spans] = membership_of(manifest.get("membership", {}))
         self.first_session: date = pc.min(sessions).as_py()
         self.last_session: date = pc.max(sessions).as_py()
         self.calendar = ExchangeCalendar(manifest["exchange"], first=self.first_session, last=self.last_session)
@@ -124,6 +127,7 @@ def write_bundle(
     basis: PriceBasis,
     sources: Sequence[Mapping[str, Any]],
     universe_note: str = DEFAULT_UNIVERSE_NOTE,
+    membership: Mapping[str, Spans] | None = None,
     exchange: str = DEFAULT_EXCHANGE,
 ) -> Bundle:
     """Writes the bundle whole or not at all, and opens it.
@@ -142,6 +146,7 @@ def write_bundle(
         if basis.carries(ActionKind(kind)):
             raise _invalid(folder, f"a {kind} beside prices of basis {basis.value}, which have it inside already")
     manifest = _manifest(tables, name=name, basis=basis, sources=sources, universe_note=universe_note, exchange=exchange)
+    manifest = _with_membership(manifest, plain_membership(membership or {}))
     with _whole_folder(folder) as partial:
         for table_name, table in tables.items():
             pq.write_table(table, partial / f"{table_name}.parquet", compression="zstd")
@@ -172,6 +177,14 @@ def _manifest(
     }
 
 
+def _with_membership(manifest: dict[str, Any], membership: Mapping[str, Any]) -> dict[str, Any]:
+    """`manifest` with the dates of membership, which its hash covers; as it is where there are none."""
+    if not membership:
+        return manifest
+    digest = bundle_hash(basis=manifest["basis"], exchange=manifest["exchange"], months=manifest["months"], membership=membership)
+    return {**manifest, "id": digest.removeprefix("sha256:")[:12], "hash": digest, "membership": dict(membership)}
+
+
 def _checked(folder: Path, manifest: dict[str, Any], tables: Mapping[str, pa.Table]) -> dict[str, Any]:
     """`manifest`, where the tables are what it says. Raises DataError (BUNDLE_INVALID) with the first month that differs."""
     if tables["prices"].num_rows == 0 or manifest["symbols"] != _symbols(tables):
@@ -181,7 +194,8 @@ def _checked(folder: Path, manifest: dict[str, Any], tables: Mapping[str, pa.Tab
         named = {**manifest["months"], **months}
         changed = sorted(month for month in named if months.get(month) != manifest["months"].get(month))
         raise _invalid(folder, f"contents of {changed[0]} differ from the hash")
-    if bundle_hash(basis=manifest["basis"], exchange=manifest["exchange"], months=months) != manifest["hash"]:
+    membership = manifest.get("membership")
+    if bundle_hash(basis=manifest["basis"], exchange=manifest["exchange"], months=months, membership=membership) != manifest["hash"]:
         raise _invalid(folder, f"{MANIFEST} differs from the hash")
     return manifest
 

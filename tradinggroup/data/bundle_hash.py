@@ -29,9 +29,11 @@ def month_hashes(tables: Mapping[str, pa.Table]) -> dict[str, str]:
     return {month: _tagged(b"".join(parts[month])) for month in sorted(parts)}
 
 
-def bundle_hash(*, basis: str, exchange: str, months: Mapping[str, str]) -> str:
-    """`sha256:…` of everything a result can depend on: format, price basis, exchange and all months."""
-    content = {"format_version": FORMAT_VERSION, "basis": basis, "exchange": exchange, "months": dict(months)}
+def bundle_hash(*, basis: str, exchange: str, months: Mapping[str, str], membership: Mapping[str, Any] | None = None) -> str:
+    """`sha256:…` of everything a result can depend on: format, price basis, exchange, all months, and dates of membership."""
+    content: dict[str, Any] = {"format_version": FORMAT_VERSION, "basis": basis, "exchange": exchange, "months": dict(months)}
+    if membership:
+        content["membership"] = dict(membership)
     return _tagged(json.dumps(content, sort_keys=True, separators=(",", ":")).encode())
 
 

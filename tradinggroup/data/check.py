@@ -9,6 +9,7 @@ from tradinggroup.data.check_prices import price_findings
 from tradinggroup.data.check_texts import left_out_items, left_out_summaries, news_per_month, text_findings, thin_months
 from tradinggroup.data.check_times import time_findings
 from tradinggroup.data.findings import SEVERITIES, Finding
+from tradinggroup.data.membership import plain_membership
 from tradinggroup.data.symbol_data import DERIVED
 
 __all__ = ["Finding", "check_bundle", "summary"]
@@ -22,10 +23,10 @@ def check_bundle(bundle: Bundle) -> list[Finding]:
 
 
 def universe_findings(bundle: Bundle) -> list[Finding]:
-    """Whether the symbols may have been picked by what became of them: the note of their choice is still the default."""
-    if bundle.manifest.get("universe_note", DEFAULT_UNIVERSE_NOTE) != DEFAULT_UNIVERSE_NOTE:
+    """Whether the symbols may have been picked by what became of them: the note of their choice is the default, and not all are dated."""
+    count = len(set(bundle.symbols) - set(bundle.membership))
+    if bundle.universe_note != DEFAULT_UNIVERSE_NOTE or not count:
         return []
-    count = len(bundle.symbols)
     return [Finding("note", "survivorship", "", None, "The symbols were chosen by hand, and when each belonged is not dated.", count)]
 
 
@@ -41,7 +42,8 @@ def summary(bundle: Bundle) -> dict[str, Any]:
         "basis": bundle.basis.value,
         "levels_unsafe": bundle.levels_unsafe,
         "exchange": bundle.calendar.name,
-        "universe_note": bundle.manifest.get("universe_note", ""),
+        "universe_note": bundle.universe_note,
+        "membership": plain_membership(bundle.membership),
         "symbols": list(bundle.symbols),
         "first_session": bundle.first_session.isoformat(),
         "last_session": bundle.last_session.isoformat(),

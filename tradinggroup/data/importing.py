@@ -17,6 +17,7 @@ from tradinggroup.data.bundle import DEFAULT_UNIVERSE_NOTE, MARKET_SYMBOL, Bundl
 from tradinggroup.data.bundle_format import TABLES, BundleFrames
 from tradinggroup.data.calendar import DEFAULT_EXCHANGE
 from tradinggroup.data.derive_actions import derive_actions
+from tradinggroup.data.membership import MEMBERSHIP_FILE, read_membership
 from tradinggroup.data.plain_lines import LATEST, Place
 from tradinggroup.data.plain_prices import ActionRow, PriceFile, PriceRow, read_actions, read_prices
 from tradinggroup.data.plain_texts import read_filings, read_fundamentals, read_news
@@ -74,7 +75,15 @@ def import_folder(
         "origins": sorted({origin for frame in (frames.news, frames.filings, frames.fundamentals) for origin in frame["origin"]}),
         "files": _digests(folder, files, [file.symbol for file in read]),
     }
-    return write_bundle(target, frames, name=name, basis=chosen, sources=[source], universe_note=universe_note or DEFAULT_UNIVERSE_NOTE)
+    return write_bundle(
+        target,
+        frames,
+        name=name,
+        basis=chosen,
+        sources=[source],
+        universe_note=universe_note or DEFAULT_UNIVERSE_NOTE,
+        membership=read_membership(folder, [file.symbol for file in read]),
+    )
 
 
 def unread_texts(folder: Path, *, prices: str = "prices") -> list[str]:
@@ -186,7 +195,7 @@ def _digests(folder: Path, prices: Sequence[Path], symbols: Sequence[str]) -> di
     """Path inside the folder -> hash, of every file that was read."""
     texts = [folder / "actions" / f"{symbol}.csv" for symbol in symbols]
     texts += [folder / table / f"{symbol}.jsonl" for table in ("news", "filings", "fundamentals") for symbol in symbols]
-    texts += [folder / "news" / f"{MARKET_SYMBOL}.jsonl"]
+    texts += [folder / "news" / f"{MARKET_SYMBOL}.jsonl", folder / MEMBERSHIP_FILE]
     return {
         file.relative_to(folder).as_posix(): "sha256:" + sha256(file.read_bytes()).hexdigest()
         for file in [*prices, *texts]

@@ -55,7 +55,7 @@ class ActionRow:
 
 def read_prices(file: Path, exchange: str) -> PriceFile:
     """The prices of one file. Raises DataError (IMPORT_INVALID) that names the line of the first thing that cannot be used."""
-    placed = [(place, _price_row(place, fields), fields["Adj Close"]) for place, fields in _rows(file, PRICE_COLUMNS)]
+    placed = [(place, _price_row(place, fields), fields["Adj Close"]) for place, fields in csv_rows(file, PRICE_COLUMNS)]
     if not placed:
         raise Place(file, 0).refuse("no prices")
     _check_order([(place, row.session) for place, row, _ in placed])
@@ -66,7 +66,7 @@ def read_prices(file: Path, exchange: str) -> PriceFile:
 
 def read_actions(file: Path, exchange: str) -> tuple[ActionRow, ...]:
     """The actions of one file, ascending by ex-session. Raises DataError (IMPORT_INVALID) as `read_prices` does."""
-    placed = [(place, _action_row(place, fields)) for place, fields in _rows(file, ACTION_COLUMNS)]
+    placed = [(place, _action_row(place, fields)) for place, fields in csv_rows(file, ACTION_COLUMNS)]
     seen: set[tuple[date, ActionKind]] = set()
     for place, row in placed:
         if (row.ex_session, row.kind) in seen:
@@ -76,7 +76,7 @@ def read_actions(file: Path, exchange: str) -> tuple[ActionRow, ...]:
     return tuple(sorted((row for _, row in placed), key=lambda row: (row.ex_session, row.kind.value)))
 
 
-def _rows(file: Path, columns: Sequence[str]) -> Iterator[tuple[Place, dict[str, str]]]:
+def csv_rows(file: Path, columns: Sequence[str]) -> Iterator[tuple[Place, dict[str, str]]]:
     """The lines of a CSV file as {column: text}, with their places."""
     try:
         with file.open(encoding="utf-8-sig", newline="") as text:

@@ -28,6 +28,7 @@ class ReasonCode(StrEnum):
     VOLUME_CAP = "VOLUME_CAP", "the volume of a bar allowed only a part of the order; the rest had to wait, or found no bar"
     PARTIAL_FILL = "PARTIAL_FILL", "the order ended before it was whole: a newer one, an exit or the window's end came first"
     DELISTED = "DELISTED", "the symbol has no bar any more: its shares are closed at the last price less the haircut"
+    MEMBERSHIP_ENDED = "MEMBERSHIP_ENDED", "the last session on which the symbol belonged to the universe: its shares are sold"
     POSITION_EXCEEDS_MAX_WEIGHT = "POSITION_EXCEEDS_MAX_WEIGHT", "the purchase would pass the profile's maximum weight"
     CASH_BUFFER = "CASH_BUFFER", "the purchase would use cash that the profile keeps back"
     MAX_DRAWDOWN_HALT = "MAX_DRAWDOWN_HALT", "the account fell to the profile's maximum drawdown: no purchase while the halt lasts"

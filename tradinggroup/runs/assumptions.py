@@ -37,7 +37,7 @@ def assumption_lines(header: Mapping[str, Any]) -> list[str]:
     ]
     if _has_stops(settings):
         lines.append(_stops(header.get("stop_mode", "close")))
-    lines += _basis(header)
+    lines += [*_basis(header), *_universe(header)]
     return [*lines, _end(settings)]
 
 
@@ -91,6 +91,14 @@ def _basis(header: Mapping[str, Any]) -> Iterator[str]:
     basis = (header.get("bundle") or {}).get("basis")
     if basis in BASES:
         yield BASES[basis]
+
+
+def _universe(header: Mapping[str, Any]) -> Iterator[str]:
+    universe = header.get("universe") or {}
+    if universe.get("dated"):
+        yield f"symbols: {universe['note']}; each is decided only while it belonged, and sold after its last session (membership.csv)"
+    elif universe:
+        yield f"symbols: {universe['note']}"
 
 
 def _end(settings: Settings) -> str:

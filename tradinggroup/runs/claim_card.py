@@ -247,7 +247,12 @@ def _errors(header: Header) -> Claim:
 
 
 def _universe(header: Header) -> Claim:
-    symbols = header.get("symbols") or ()
+    symbols, universe = header.get("symbols") or (), header.get("universe") or {}
+    if universe.get("dated") and len(symbols) >= FEWEST_SYMBOLS:
+        return Claim("universe", "ok", f"{counted(len(symbols), 'symbol')}, each dated", "for this universe as it was", "")
+    if universe.get("dated"):
+        found, no = f"{counted(len(symbols), 'symbol')}, each dated", f"more than {counted(len(symbols), 'name')}"
+        return Claim("universe", "weak", found, "for these symbols while they belonged", no)
     found = f"{counted(len(symbols), 'symbol')}, picked by hand"
     what = "names beyond these" if len(symbols) >= FEWEST_SYMBOLS else f"more than {counted(len(symbols), 'name')}"
     return Claim("universe", "weak", found, "for these symbols", f"{what}: survivors were known")
@@ -274,5 +279,8 @@ def _audits(checks: Checks) -> Iterator[Claim]:
     elif lacking:
         done = f"{len(last)} of {len(AUDITS)} done; " if last else ""
         yield Claim("audits", "missing", f"{done}not done: {', '.join(lacking)}", "", "that nothing leaked into this run")
+    elif untestable := sorted({what for check in last.values() for what in check.get("untestable") or ()}):
+        found = f"not testable on this bundle: {', '.join(untestable)}"
+        yield Claim("audits", "weak", found, "the rest was audited", "that levels in the data know of nothing later")
     else:
         yield Claim("audits", "ok", "all passed", "no leak was found by them", "")

@@ -13,6 +13,7 @@ import orjson
 import tradinggroup
 from tradinggroup.backtest.market import SymbolMarket
 from tradinggroup.clock import utc_now
+from tradinggroup.data.membership import plain_membership
 from tradinggroup.errors import ErrorCode, UsageError
 from tradinggroup.experiment import Override, ResolvedExperiment, with_limits
 from tradinggroup.models.endpoint import OPENAI_SERVER
@@ -108,6 +109,7 @@ def run_start(
         models=inputs.models,
         cards={agent: card.hash for agent, card in inputs.cards.items()},
         sessions=sessions,
+        universe=_universe(inputs),
         warnings=[*window_warnings(inputs, markets), *cutoff_warnings(cutoffs.values())],
         cutoffs=cutoffs,
         stop_mode=inputs.profile.stop_mode(inputs.experiment.stops),
@@ -118,6 +120,12 @@ def run_start(
         variant=variant,
         base_url=", ".join(_addresses(inputs)) or None,
     )
+
+
+def _universe(inputs: RunInputs) -> dict[str, Any]:
+    bundle, symbols = inputs.bundle, inputs.experiment.symbols
+    dated = {symbol: bundle.membership[symbol] for symbol in sorted(symbols) if symbol in bundle.membership}
+    return {"note": bundle.universe_note, "dated": len(dated) == len(symbols), "membership": plain_membership(dated)}
 
 
 def new_writer(project: Project, inputs: RunInputs, started_at: datetime) -> RunWriter:

@@ -78,6 +78,8 @@ class RunStart:
     """Which of an experiment's variants this is."""
     cards: Mapping[str, str] = field(default_factory=dict)
     """Hash of each agent's card; the folder keeps the cards themselves."""
+    universe: Mapping[str, Any] = field(default_factory=dict)
+    """How the symbols were chosen (`note`), whether all are `dated`, and their `membership` by symbol."""
     cutoffs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """By agent, its model's training cutoff and how many sessions lie before and after it."""
 
@@ -104,6 +106,7 @@ def start_header(start: RunStart) -> dict[str, Any]:
             "basis": str(start.bundle.basis),
             "levels_unsafe": start.bundle.levels_unsafe,
         },
+        "universe": dict(start.universe),
         "models": dict(start.models),
         "cards": dict(start.cards),
         "cutoffs": dict(start.cutoffs),

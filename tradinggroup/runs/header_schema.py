@@ -48,6 +48,7 @@ AT_THE_START: dict[str, Schema] = {
     "sessions": _of("integer", "decision sessions of the window", minimum=0),
     "warnings": _of("array", "what must be said with every figure", items={"type": "string"}),
     "bundle": _of("object", "name, id, hash, basis of the prices, and whether price levels know of later splits"),
+    "universe": _of("object", "how the symbols were chosen, whether each is dated, and when it belonged"),
     "models": _map("model by agent", {"type": "string"}),
     "cards": _map("hash of each agent's card", {"type": "string"}),
     "cutoffs": _map("by agent: model, training cutoff with its source, and sessions before, after and unknown to it", {"type": "object"}),

@@ -44,13 +44,14 @@ def decision_sessions(inputs: RunInputs, market: SymbolMarket) -> list[date]:
     return [
         session
         for place, session in enumerate(with_bar)
-        if place >= needed or len(inputs.bundle.view(calendar.close_at(session)).closes(market.symbol, needed).closes_usd) >= needed
+        if market.may_decide(session)
+        and (place >= needed or len(inputs.bundle.view(calendar.close_at(session)).closes(market.symbol, needed).closes_usd) >= needed)
     ]
 
 
 def window_warnings(inputs: RunInputs, markets: Mapping[str, SymbolMarket]) -> list[str]:
     """What a reader must know of a window that is not what the experiment asked for, or not the same for all symbols."""
-    found = _delistings(inputs, markets)
+    found = [*_delistings(inputs, markets), *_memberships(markets)]
     if not inputs.experiment.agents_enabled:
         return found
     sessions = next(iter(markets.values())).sessions
@@ -60,10 +61,26 @@ def window_warnings(inputs: RunInputs, markets: Mapping[str, SymbolMarket]) -> l
     for symbol, market in markets.items():
         decided = decision_sessions(inputs, market)
         if not decided:
-            found.append(f"{symbol} is never decided: its history is too short, so its account stays in cash")
+            why = "it does not belong to the universe, or its history is too short" if market.membership else "its history is too short"
+            found.append(f"{symbol} is never decided: {why}, so its account stays in cash")
+        elif market.membership:
+            continue
         elif decided[0] > sessions[market.bar_positions[0]] or market.bar_positions[0] > 0:
             found.append(f"{symbol} waits in cash until {decided[0]}: it has too little history before")
     return found
+
+
+def _memberships(markets: Mapping[str, SymbolMarket]) -> list[str]:
+    """Symbols that do not belong to the universe over the whole window."""
+    return [
+        f"{symbol} belongs to the universe {_spans(market)}: no decision outside, and its shares are sold after its last session"
+        for symbol, market in markets.items()
+        if not all(market.may_decide(session) for session in market.sessions)
+    ]
+
+
+def _spans(market: SymbolMarket) -> str:
+    return " and ".join(f"from {first} to {last or 'now'}" for first, last in market.membership)
 
 
 def _delistings(inputs: RunInputs, markets: Mapping[str, SymbolMarket]) -> list[str]:

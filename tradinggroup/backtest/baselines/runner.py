@@ -222,6 +222,8 @@ class _BaselineRun:
     def _random(self) -> BaselineResult:
         if self._agents is None:
             return BaselineResult("random", NO_AGENTS)
+        if any(market.membership for market in self._markets.values()):
+            return BaselineResult("random", "symbols belong to the universe for a time only: shifted weights would trade outside it")
         draws = draw_random(self._markets, self._paths, agents_return=self._return_of_all(self._agents.equity), settings=self._settings)
         if draws is None:
             return BaselineResult("random", "the window is too short to shift the agents' weights")
