@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tradinggroup.audit.costs import CostAudit
+from tradinggroup.audit.cutoff import CutoffAudit
 from tradinggroup.audit.finding import CheckResult, Finding
 from tradinggroup.audit.lookahead import LookaheadAudit
-from tradinggroup.runs.figures import columns, counted, percent, wrapped
+from tradinggroup.runs.figures import columns, counted, number, percent, wrapped
 
 _SHOWN = 12
 
@@ -48,3 +50,35 @@ def _finding(finding: Finding) -> Iterator[str]:
     yield from wrapped(finding.record, first="       record  ")
     yield from wrapped(f"{finding.was}", first="       run     ")
     yield from wrapped(f"{finding.became}", first="       honest  ")
+
+
+def text_costs_audit(audit: CostAudit) -> str:
+    """The cases side by side, and what is lost in which."""
+    head = [["", "return", "less buy and hold", "Sharpe", "filled less"]]
+    rows = [
+        [
+            case.name,
+            percent(case.total_return_fraction),
+            percent(case.lead_fraction),
+            number(case.sharpe_ratio),
+            f"{case.orders_filled_less:,d} of {counted(case.orders, 'order')}",
+        ]
+        for case in audit.cases
+    ]
+    lost = f"FOUND: what the run had is gone: {', '.join(audit.lost)}." if audit.lost else "Nothing that the run had is lost."
+    return "\n".join([columns([*head, *rows]), "", *wrapped(f"Every decision held fixed; buy and hold at the run's own costs. {lost}")])
+
+
+def text_cutoff_audit(audit: CutoffAudit) -> str:
+    """Each agent's model and cutoff, the sessions on each side, and the same figures on both."""
+    agents = [["agent", "model", "trained up to", "gap days", "before", "after", "unknown"]]
+    for agent, each in audit.agents.items():
+        counts = each["sessions"]
+        known = each["training_cutoff"] or ("-" if each["source"] else "not known")
+        agents.append([agent, each["model"], known, str(each["gap_days"]), *(str(counts[side.side]) for side in audit.sides)])
+    sides = [["sessions", "", "return", "buy and hold", "Sharpe", "deepest fall"]]
+    for side in audit.sides:
+        own = (percent(side.total_return_fraction), percent(side.buy_and_hold_fraction), number(side.sharpe_ratio))
+        sides.append([side.side, str(side.sessions), *own, percent(side.max_drawdown_fraction)])
+    verdict = "Every session is after every cutoff." if audit.ok else "FOUND: only sessions after every cutoff can be evidence."
+    return "\n".join([columns(agents, left=3), "", columns(sides), "", verdict])

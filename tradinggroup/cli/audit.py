@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tradinggroup.cli.framework import add, new_group
-from tradinggroup.cli.options import JsonOption, Overrides, setting_options
+from tradinggroup.cli.options import JsonOption, Overrides, RequiredRun, setting_options
 from tradinggroup.cli.output import emit_json, narrate, only_json_on_stdout, project_of, project_of_run
 from tradinggroup.cli.progress import make_progress
 
 if TYPE_CHECKING:
+    from tradinggroup.audit.costs import CostAudit
+    from tradinggroup.audit.cutoff import CutoffAudit
     from tradinggroup.audit.lookahead import LookaheadAudit
     from tradinggroup.project import Project
 
@@ -78,4 +80,45 @@ def _of_run(project: Project, name: str, overrides: Overrides) -> LookaheadAudit
         progress.finish()
 
 
+def costs(context: typer.Context, run: RequiredRun, *, as_json: JsonOption = False) -> None:
+    """Place a run's orders again at other costs, and later.
+
+    At no costs, at twice the run's, and one session after each decision; decisions are held fixed. Exit 1 when a gain, or a lead
+    over buy and hold, is gone.
+    """
+    from tradinggroup.audit.costs import audit_costs
+    from tradinggroup.audit.text import text_costs_audit
+    from tradinggroup.runs.locate import find_run
+
+    project = project_of_run(context, run)
+    with only_json_on_stdout(as_json):
+        audit = audit_costs(project, find_run(project, run), make_progress())
+    _show(audit, text_costs_audit(audit), as_json=as_json)
+
+
+def cutoff(context: typer.Context, run: RequiredRun, *, as_json: JsonOption = False) -> None:
+    """Split a run at its models' training cutoffs.
+
+    Sessions before, after and unknown to each agent's model, with the safety gap, and the same figures on each side. Unknown is
+    never safe. Exit 1 when any session is not after every cutoff.
+    """
+    from tradinggroup.audit.cutoff import audit_cutoff
+    from tradinggroup.audit.text import text_cutoff_audit
+    from tradinggroup.runs.locate import find_run
+
+    audit = audit_cutoff(find_run(project_of_run(context, run), run), make_progress())
+    _show(audit, text_cutoff_audit(audit), as_json=as_json)
+
+
+def _show(audit: CostAudit | CutoffAudit, text: str, *, as_json: bool) -> None:
+    if as_json:
+        emit_json(audit.to_plain())
+    else:
+        print(text)
+    if not audit.ok:
+        raise typer.Exit(1)
+
+
 add(group, "lookahead", lookahead, example="tradinggroup audit lookahead latest")
+add(group, "costs", costs, example="tradinggroup audit costs latest")
+add(group, "cutoff", cutoff, example="tradinggroup audit cutoff latest")

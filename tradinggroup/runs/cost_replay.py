@@ -7,8 +7,9 @@ A purchase that no longer fits the cash is cut, and counted.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -63,9 +64,10 @@ class CostScenario:
         }
 
 
-def replay_at_costs(project: Project, run: RunFolder, factors: Sequence[int] = FACTORS) -> list[CostScenario]:
+def replay_at_costs(project: Project, run: RunFolder, factors: Sequence[int] = FACTORS, *, delay_sessions: int = 0) -> list[CostScenario]:
     """The scenarios of a run that has ended, in the order of `factors`; none for a run without agents.
 
+    With `delay_sessions` every order is placed so many sessions after its decision; those of the last ones are lost.
     Raises DataError: RUN_INVALID where the run did not end, or where its orders do not give its fills at its own costs; else where
     its bundle is missing or another one.
     """
@@ -80,13 +82,16 @@ def replay_at_costs(project: Project, run: RunFolder, factors: Sequence[int] = F
         return []
     start, end = date.fromisoformat(run.header["start"]), date.fromisoformat(run.header["end"])
     markets = {symbol: market_of(inputs.bundle, symbol, start, end) for symbol in sorted(run.symbols)}
-    return [_scenario(factor, run, inputs, markets) for factor in factors]
+    return [_scenario(factor, run, inputs, markets, delay_sessions) for factor in factors]
 
 
-def _scenario(factor: int, run: RunFolder, inputs: RunInputs, markets: Mapping[str, SymbolMarket]) -> CostScenario:
-    sinks = {symbol: _played(factor, run, inputs, market) for symbol, market in markets.items()}
+def _scenario(factor: int, run: RunFolder, inputs: RunInputs, markets: Mapping[str, SymbolMarket], delay: int) -> CostScenario:
+    sinks = {symbol: _played(factor, run, inputs, market, delay) for symbol, market in markets.items()}
+    placed = {
+        order_id(symbol, session): order_id(symbol, later) for symbol, market in markets.items() for session, later in _later(market, delay)
+    }
     filled = {row["order_id"]: abs(row["shares_filled"]) for sink in sinks.values() for row in sink.rows[RowKind.ORDER]}
-    if factor == 1:
+    if factor == 1 and not delay:
         _refuse_another_run(run, sinks)
     orders = [row for row in run.orders() if row["order_id"] == order_id(row["symbol"], date.fromisoformat(row["session"]))]
     equity, fills = ({symbol: sink.rows[kind] for symbol, sink in sinks.items()} for kind in (RowKind.EQUITY, RowKind.FILL))
@@ -96,13 +101,19 @@ def _scenario(factor: int, run: RunFolder, inputs: RunInputs, markets: Mapping[s
         metrics=metrics_by_symbol(equity, fills, cash_rate_per_year=experiment.cash_rate_per_year),
         costs=waterfalls(equity, fills, cash_usd=experiment.cash_usd, model_bill_usd=run.header.get("cost_usd")),
         orders=len(orders),
-        orders_filled_less=sum(filled[row["order_id"]] < abs(row["shares_filled"]) for row in orders),
-        orders_filled_more=sum(filled[row["order_id"]] > abs(row["shares_filled"]) for row in orders),
+        orders_filled_less=sum(filled.get(placed.get(row["order_id"], ""), 0) < abs(row["shares_filled"]) for row in orders),
+        orders_filled_more=sum(filled.get(placed.get(row["order_id"], ""), 0) > abs(row["shares_filled"]) for row in orders),
     )
 
 
-def _played(factor: int, run: RunFolder, inputs: RunInputs, market: SymbolMarket) -> MemorySink:
+def _later(market: SymbolMarket, delay: int) -> Iterator[tuple[date, date]]:
+    """(session of a decision, session at whose close it is ordered)."""
+    return zip(market.sessions, market.sessions[delay:], strict=False)
+
+
+def _played(factor: int, run: RunFolder, inputs: RunInputs, market: SymbolMarket, delay: int) -> MemorySink:
     sink, experiment, trader = MemorySink(), inputs.experiment, _OwnOrders.of(run, inputs, market.symbol)
+    trader.delay({session: (later, _split_ratio(market, session, later)) for session, later in _later(market, delay)})
     costs = scaled(experiment.costs, factor)
     run_account(
         market,
@@ -157,6 +168,12 @@ class _OwnOrders:
             {session: rules(session).exits(_thresholds(line)) for session, line in lines.items()},
         )
 
+    def delay(self, placed: Mapping[date, tuple[date, float]]) -> None:
+        """Place each order at another close, on the share scale there: `placed` by the session of its decision; others never."""
+        self._intents = {
+            placed[session][0]: _scaled_intent(intent, placed[session][1]) for session, intent in self._intents.items() if session in placed
+        }
+
     def on_close(self, session: date, account: Account) -> OrderIntent | None:  # noqa: ARG002 (a trader's signature)
         """What was ordered at this close in the run."""
         self.exits = self._exits.get(session, self.exits)
@@ -173,6 +190,16 @@ def _intent(row: Line, rules: TradingRules) -> OrderIntent:
         wanted_shares=row["shares_wanted"],
         limits=rules.profile.limits,
     )
+
+
+def _scaled_intent(intent: OrderIntent, ratio: float) -> OrderIntent:
+    return replace(intent, shares=int(intent.shares * ratio), wanted_shares=int(intent.wanted_shares * ratio))
+
+
+def _split_ratio(market: SymbolMarket, after: date, through: date) -> float:
+    """New shares for one old by the splits after the one session and up to the other."""
+    between = (group for session, group in zip(market.sessions, market.actions, strict=True) if after < session <= through)
+    return math.prod(action.ratio or 1.0 for group in between for action in group)
 
 
 def _thresholds(line: Line) -> Thresholds | None:
