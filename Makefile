@@ -8,7 +8,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format bench lock docs clean
+.PHONY: help install demo test test-long lint format bench lock docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -27,6 +27,9 @@ demo: $(STAMP) ## run the agents on the bundled market: offline, no key
 
 test: $(STAMP) ## run all tests: offline, no key
 	@$(BIN)/python -m pytest
+
+test-long: $(STAMP) ## run the tests that take minutes and that `make test` leaves out
+	@$(BIN)/python -m pytest -m long --timeout 1200
 
 lint: $(STAMP) ## style, types, import rules
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

@@ -74,6 +74,6 @@ def test_the_page_has_the_blocks_of_its_tool(tool: ModuleType) -> None:
         assert page.count(f"<!-- generated: {block} -->") == 1
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_page_is_what_the_runs_give(tool: ModuleType, shared_data: Path) -> None:
     assert tool.main(["--check", "--data", str(shared_data)]) == 0

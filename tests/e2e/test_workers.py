@@ -118,7 +118,7 @@ def test_ctrl_c_leaves_no_process_behind(server: FaultServer, project: Path, tg:
     assert _processes_with(server.url) == []
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="processes are looked up in /proc")
 def test_workers_of_a_killed_run_end_too(server: FaultServer, project: Path) -> None:
     silence = Silent(server, CALLS_BEFORE_SILENCE)

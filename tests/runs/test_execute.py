@@ -23,11 +23,11 @@ from tradinggroup.project import MARKER, Project
 from tradinggroup.reflection.memory import Lesson
 from tradinggroup.runs import execution
 from tradinggroup.runs.compare import compare_runs
+from tradinggroup.runs.estimate import estimate
 from tradinggroup.runs.execute import RunOptions, resume_run, run_experiment
 from tradinggroup.runs.folder import RunFolder
 from tradinggroup.runs.lessons import lesson_store
 from tradinggroup.runs.lock import only_writer
-from tradinggroup.runs.estimate import estimate
 from tradinggroup.runs.preview import check_experiment, render_prompts
 from tradinggroup.runs.verify import verify_run
 
@@ -146,7 +146,7 @@ def test_verify_names_the_first_line_that_differs(finished: tuple[Project, RunFo
 
 
 def test_verify_reads_the_recordings_and_nothing_else(finished: tuple[Project, RunFolder], tmp_path: Path) -> None:
-    """An answer that is changed in the store is an error, changes the decisions where its hash is gone too; one that is gone is an error."""
+    """A changed answer in the store is an error, changes decisions where its hash is gone too; one that is gone is an error."""
     project, run = copy_of(finished, tmp_path)
     with sqlite3.connect(run.recordings) as store:
         store.execute("UPDATE recordings SET answer = json_set(answer, '$.reasoning', 'not what was said') WHERE answer LIKE '%action%'")

@@ -116,7 +116,7 @@ def check_goes_on(project: Project, unbroken: RunFolder, server: Server) -> None
     assert not list(folder.glob("*.partial"))
 
 
-@pytest.mark.parametrize("half", [0, pytest.param(1, marks=pytest.mark.slow)], ids=["", "more"])
+@pytest.mark.parametrize("half", [0, pytest.param(1, marks=pytest.mark.long)], ids=["", "more"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_run_killed_at_any_point_goes_on(watched: tuple[Project, RunFolder, Server], tmp_path: Path, kind: str, half: int) -> None:
     project, unbroken, server = watched

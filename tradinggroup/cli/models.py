@@ -46,7 +46,8 @@ def list_entries(context: typer.Context, *, as_json: JsonOption = False) -> None
     """List the servers and models of the registry.
 
     The project's models.toml over the packaged one: each model's context, training cutoff, and price a million tokens with the
-    day it was read. `-` is unknown; `own` are the project's. A server also answers for models that are not listed: SERVER:NAME. Asks no server.
+    day it was read. `-` is unknown; `own` are the project's. A server also answers for models that are not listed: SERVER:NAME.
+    Asks no server.
     """
     from tradinggroup.models.registry_file import load_registry
 
