@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import orjson
 import pytest
 
 from tests.factories import make_bundle
 from tradinggroup.audit.cutoff import audit_cutoff
 from tradinggroup.cli.main import run
+from tradinggroup.data.records import PriceBasis
+from tradinggroup.data.view import PriceHistory, View
 from tradinggroup.project import MARKER, Project
 from tradinggroup.runs.claim_card import claim_card
 from tradinggroup.runs.folder import RunFolder
@@ -85,8 +89,6 @@ def test_levels_that_know_the_future_are_untestable_not_passed(tmp_path: Path, c
     (tmp_path / "backtests").mkdir()
     (tmp_path / MARKER).touch()
     (tmp_path / "backtests" / "study.toml").write_text(EXPERIMENT, encoding="utf-8")
-    from tradinggroup.data.records import PriceBasis
-
     make_bundle(tmp_path, basis=PriceBasis.TOTAL_RETURN)
     assert run(["-C", str(tmp_path), "audit", "lookahead", "study", "--end", "2024-03-08", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
@@ -160,3 +162,29 @@ def test_a_cutoff_that_nobody_states_is_never_safe(of_run: Callable[..., int], t
 def test_rules_were_trained_on_nothing(of_run: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
     assert of_run("audit", "cutoff", "latest") == 0
     assert "Every session is after every cutoff." in capsys.readouterr().out
+
+
+def test_decisions_of_the_desk_hold_with_less_history(
+    of_run: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert of_run("audit", "warmup", "latest", "--json") == 0
+    said = json.loads(capsys.readouterr().out)
+    judged = [case for case in said["cases"] if case["is_judged"]]
+    assert [case["name"] for case in judged] == ["21 of 42 sessions before"]
+    assert (judged[0]["decisions"], judged[0]["moved"]) == (15, 0)
+    assert [check["check"] for check in copied_run(tmp_path).checks()] == ["audit warmup"]
+
+
+def test_a_feature_that_hangs_on_the_first_day_of_the_data_is_found(
+    of_run: Callable[..., int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    closes = View.closes
+
+    def counted_from_the_first(self: View, symbol: str, count: int) -> PriceHistory:
+        history = closes(self, symbol, count)
+        is_short = self._bundle.symbol_data(symbol).sessions[0] > date(2024, 1, 10)
+        return replace(history, closes_usd=np.linspace(100, 200, len(history.closes_usd))) if is_short else history
+
+    monkeypatch.setattr(View, "closes", counted_from_the_first)
+    assert of_run("audit", "warmup", "latest") == 1
+    assert "FOUND: decisions hang on where the history begins." in capsys.readouterr().out

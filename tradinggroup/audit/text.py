@@ -8,6 +8,7 @@ from tradinggroup.audit.costs import CostAudit
 from tradinggroup.audit.cutoff import CutoffAudit
 from tradinggroup.audit.finding import CheckResult, Finding
 from tradinggroup.audit.lookahead import LookaheadAudit
+from tradinggroup.audit.warmup import WarmupAudit
 from tradinggroup.runs.figures import columns, counted, number, percent, wrapped
 
 _SHOWN = 12
@@ -82,3 +83,33 @@ def text_cutoff_audit(audit: CutoffAudit) -> str:
         sides.append([side.side, str(side.sessions), *own, percent(side.max_drawdown_fraction)])
     verdict = "Every session is after every cutoff." if audit.ok else "FOUND: only sessions after every cutoff can be evidence."
     return "\n".join([columns(agents, left=3), "", columns(sides), "", verdict])
+
+
+def text_warmup_audit(audit: WarmupAudit) -> str:
+    """Each condition with the decisions that moved, and the verdict."""
+    if audit.verdict == "untestable":
+        return "Untestable, so not passed: a model behind a server would have to be asked again."
+    head = [["", "decisions", "other features", "moved", "share", "in the second half"]]
+    rows = [
+        [
+            case.name,
+            f"{case.decisions:,d}",
+            f"{case.features_differ:,d}",
+            f"{case.moved:,d}",
+            percent(case.moved_fraction, signed=False),
+            f"{case.moved_in_second_half:,d}",
+        ]
+        for case in audit.cases
+    ]
+    said = {
+        "found": "FOUND: decisions hang on where the history begins.",
+        "too little": "Too little was looked at: the bundle has no more history than a decision needs.",
+        "passed": "Decisions hold with less history.",
+    }
+    return "\n".join(
+        [
+            columns([*head, *rows]),
+            "",
+            *wrapped(f"{said[audit.verdict]} A later start begins with another account, so it is shown and not judged."),
+        ]
+    )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tradinggroup.audit.costs import CostAudit
     from tradinggroup.audit.cutoff import CutoffAudit
     from tradinggroup.audit.lookahead import LookaheadAudit
+    from tradinggroup.audit.warmup import WarmupAudit
     from tradinggroup.project import Project
 
 Subject = Annotated[str, typer.Argument(metavar="RUN-OR-EXPERIMENT", help="A run that has ended, or an experiment: a file, or a name.")]
@@ -110,7 +111,28 @@ def cutoff(context: typer.Context, run: RequiredRun, *, as_json: JsonOption = Fa
     _show(audit, text_cutoff_audit(audit), as_json=as_json)
 
 
-def _show(audit: CostAudit | CutoffAudit, text: str, *, as_json: bool) -> None:
+def warmup(context: typer.Context, run: RequiredRun, *, as_json: JsonOption = False) -> None:
+    """Decide again with less history, and from later starts.
+
+    How many decisions are others with half of the bundle's history in front of the run, with as little as the features need, and
+    where the run starts some sessions later. Only where rules answer. Exit 1 when more than one in twenty moved.
+    """
+    from tradinggroup.audit.subject import keep_check, require_ended
+    from tradinggroup.audit.text import text_warmup_audit
+    from tradinggroup.audit.warmup import NAME, audit_warmup
+    from tradinggroup.runs.inputs import inputs_of_run
+    from tradinggroup.runs.locate import find_run
+
+    project = project_of_run(context, run)
+    folder = find_run(project, run)
+    require_ended(folder)
+    with only_json_on_stdout(as_json):
+        audit = audit_warmup(inputs_of_run(project, folder), subject=folder.name)
+    keep_check(folder, NAME, audit.to_check(), make_progress())
+    _show(audit, text_warmup_audit(audit), as_json=as_json)
+
+
+def _show(audit: CostAudit | CutoffAudit | WarmupAudit, text: str, *, as_json: bool) -> None:
     if as_json:
         emit_json(audit.to_plain())
     else:
@@ -120,5 +142,6 @@ def _show(audit: CostAudit | CutoffAudit, text: str, *, as_json: bool) -> None:
 
 
 add(group, "lookahead", lookahead, example="tradinggroup audit lookahead latest")
+add(group, "warmup", warmup, example="tradinggroup audit warmup latest")
 add(group, "costs", costs, example="tradinggroup audit costs latest")
 add(group, "cutoff", cutoff, example="tradinggroup audit cutoff latest")
