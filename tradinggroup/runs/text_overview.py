@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from tradinggroup.backtest.orders import ORDER_STATUSES
 from tradinggroup.risk.verdicts import ReasonCode
+from tradinggroup.runs.assumptions import assumption_lines
 from tradinggroup.runs.figures import counted, number, percent, usd, wrapped
 from tradinggroup.runs.folder import Line, RunFolder
 from tradinggroup.runs.summary import ALL
@@ -22,6 +23,7 @@ from tradinggroup.runs.text_show import (
     without_text,
 )
 from tradinggroup.runs.text_statistics import short_intervals, shortage_lines
+from tradinggroup.runs.text_stops import short_stops
 from tradinggroup.runs.text_warnings import warning_lines
 
 FIRST_METRICS = (
@@ -77,9 +79,11 @@ def _facts(run: RunFolder) -> Iterator[str]:
         ("forecasts", _forecasts(run)),
         ("decisions", _decisions(run)),
         ("exits", _exits(run)),
+        ("stops", short_stops(run.header.get("stops") or {})),
         ("calls", _calls(run)),
         ("trials", found_of(run, "trials")),
         ("claims", short_claims(run)),
+        ("assumes", "; ".join(assumption_lines(run.header))),
     ):
         if text:
             yield from wrapped(text, first=f"{label:<{LABEL_WIDTH}}")
