@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -64,8 +65,8 @@ class Bundle:
         return cls(folder, bundle, tables)
 
     def __reduce__(self) -> tuple[object, ...]:
-        """How it travels between processes: as its folder, which is opened, and checked, there."""
-        return Bundle.open, (self.folder,)
+        """How it travels between processes: as its folder, which is read again there. It was checked where it was opened."""
+        return _read_again, (self.folder, self.hash)
 
     @property
     def levels_unsafe(self) -> bool:
@@ -94,6 +95,14 @@ class Bundle:
             raise DataError(
                 ErrorCode.SYMBOL_UNKNOWN, f"no symbol {symbol} in bundle {self.name}", remedy=did_you_mean(symbol, self.symbols)
             )
+
+
+def _read_again(folder: Path, expected_hash: str) -> Bundle:
+    """The bundle in `folder`, whose contents were checked a moment ago. Raises DataError where it is another one by now."""
+    manifest = read_manifest(folder)
+    if manifest["hash"] != expected_hash:
+        raise _invalid(folder, "it was replaced while it was used")
+    return Bundle(folder, manifest, {name: _read_table(folder, name) for name in TABLES})
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -138,9 +147,7 @@ def write_bundle(
     BUNDLE_UNWRITABLE where the disk is full or read-only.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise DataError(
-            ErrorCode.BUNDLE_EXISTS, f"{folder.name} is already there", folder=folder, remedy="Choose another name, or remove it yourself."
-        )
+        raise taken(folder)
     tables = tables_of(frames, exchange)
     for kind in pc.unique(tables["actions"].column("kind")).to_pylist():
         if basis.carries(ActionKind(kind)):
@@ -214,6 +221,13 @@ def _read_table(folder: Path, name: str) -> pa.Table:
     return table
 
 
+def taken(folder: Path) -> DataError:
+    """The error for a name that a bundle has already, or that another process has just given to one."""
+    return DataError(
+        ErrorCode.BUNDLE_EXISTS, f"{folder.name} is already there", folder=folder, remedy="Choose another name, or remove it yourself."
+    )
+
+
 def _invalid(folder: Path, text: str) -> DataError:
     return DataError(
         ErrorCode.BUNDLE_INVALID, f"bundle {folder.name}: {text}", folder=folder, remedy="Import it again, or restore it from a copy."
@@ -257,6 +271,8 @@ def _whole_folder(folder: Path) -> Iterator[Path]:
             folder.rmdir()
         partial.rename(folder)
     except OSError as problem:
+        if problem.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            raise taken(folder) from problem
         raise DataError(
             ErrorCode.BUNDLE_UNWRITABLE,
             f"bundle {folder.name}: {problem.strerror or problem}",
