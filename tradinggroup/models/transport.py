@@ -6,11 +6,16 @@ knows, told apart by whether the server could be reached at all.
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 
 import aiohttp
 import httpx2
 from yarl import URL
+
+with contextlib.suppress(ImportError):
+    # The client looks into this module wherever it finds it. Chroma loads it, perhaps in another thread and in the middle of a call.
+    import httpx  # noqa: F401
 
 _KEEP_SECONDS = 30.0
 """How long an idle connection is kept; servers keep them for 60 to 75."""
