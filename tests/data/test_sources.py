@@ -16,7 +16,7 @@ import pytest
 from tradinggroup.data.plain_prices import ActionRow, PriceRow
 from tradinggroup.data.records import ActionKind, PriceBasis
 from tradinggroup.data.sources import yfinance_prices
-from tradinggroup.data.sources.ingest import ingest_prices, make_price_source
+from tradinggroup.data.sources.ingest import ingest, make_price_source
 from tradinggroup.data.sources.port import SourcePrices
 from tradinggroup.data.sources.yfinance_prices import YfinancePrices
 from tradinggroup.errors import DataError, UsageError
@@ -46,7 +46,7 @@ class Double:
 def test_a_bundle_of_what_a_source_answers(tmp_path: Path) -> None:
     split = ActionRow(date(2024, 6, 10), ActionKind.SPLIT, 10.0, None)
     source = Double(actions=(split,))
-    bundle = ingest_prices(source, ["BBB", "AAA", "BBB"], START, END, "fetched", tmp_path)
+    bundle = ingest(source, ["BBB", "AAA", "BBB"], START, END, "fetched", tmp_path)
     assert source.asked == ["AAA", "BBB"]
     assert (bundle.basis, bundle.symbols) == (PriceBasis.AS_TRADED, ("AAA", "BBB"))
     view = bundle.view(bundle.calendar.close_at(END))
@@ -59,7 +59,7 @@ def test_a_bundle_of_what_a_source_answers(tmp_path: Path) -> None:
 
 def test_a_bar_that_is_still_forming_is_left_out(tmp_path: Path) -> None:
     source = Double(retrieved_at=datetime(2024, 6, 12, 19, 59, tzinfo=UTC), sessions=SESSIONS[:8])
-    assert ingest_prices(source, ["AAA"], START, END, "fetched", tmp_path).last_session == date(2024, 6, 11)
+    assert ingest(source, ["AAA"], START, END, "fetched", tmp_path).last_session == date(2024, 6, 11)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_what_cannot_be_used_leaves_nothing(
     tmp_path: Path, source: Double, symbols: list[str], dates: tuple[date, date], error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
-        ingest_prices(source, symbols, *dates, "fetched", tmp_path)
+        ingest(source, symbols, *dates, "fetched", tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -167,7 +167,7 @@ def test_splits_are_taken_out_of_yahoos_prices(yahoo: SimpleNamespace) -> None:
 
 def test_a_yahoo_bundle(yahoo: SimpleNamespace, tmp_path: Path) -> None:
     yahoo.answer = _yahoo_frame({date(2024, 6, 10): 10.0})
-    bundle = ingest_prices(make_price_source("yfinance"), ["ACME"], START, END, "yahoo", tmp_path)
+    bundle = ingest(make_price_source("yfinance"), ["ACME"], START, END, "yahoo", tmp_path)
     history = bundle.view(bundle.calendar.close_at(END)).closes("ACME", 10)
     assert history.closes_usd == pytest.approx([100.0 + number / 10 for number in range(10)], abs=1e-4)
     assert bundle.manifest["sources"][0]["retrieved_at"] == "2024-09-01T12:00:00Z"
@@ -195,7 +195,7 @@ def _with_nan(column: str) -> pd.DataFrame:
 def test_an_unusable_answer_is_an_error_and_no_bundle(yahoo: SimpleNamespace, tmp_path: Path, answer: object, message: str) -> None:
     yahoo.answer = answer
     with pytest.raises(DataError, match=rf"^SOURCE_FAILED: yfinance gave no usable prices of ACME .*{message}") as caught:
-        ingest_prices(YfinancePrices(), ["ACME"], START, END, "yahoo", tmp_path)
+        ingest(YfinancePrices(), ["ACME"], START, END, "yahoo", tmp_path)
     assert caught.value.exit_code == 3
     assert list(tmp_path.iterdir()) == []
 

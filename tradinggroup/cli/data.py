@@ -31,8 +31,14 @@ Basis = Annotated[
     Literal["as_traded", "split_adjusted", "total_return"] | None,
     typer.Option("--basis", help="Scale of the prices; without it: total_return when Close is Adj Close everywhere, else as_traded."),
 ]
-UniverseNote = Annotated[str | None, typer.Option("--universe-note", metavar="TEXT", help="How the symbols were chosen.")]
+UniverseNote = Annotated[str | None, typer.Option("--universe-note", metavar="TEXT", help="How the symbols were chosen.", hidden=True)]
 Source = Annotated[Literal["yfinance"], typer.Option("--source", help="Where the prices come from.")]
+Texts = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--texts", metavar="A,B", help="Also fetch texts: edgar (filings, figures), alpaca (news). Keys come from the environment."
+    ),
+]
 DemoName = Annotated[str, typer.Option("--name", metavar="NAME", help="Name of the bundle: a folder in data/.")]
 Seed = Annotated[int | None, typer.Option("--seed", metavar="N", help="Another market of the same kind.", show_default=False)]
 NoEdge = Annotated[bool, typer.Option("--no-edge", help="A market without any signal, where nothing may win.")]
@@ -91,20 +97,33 @@ def ingest(
     start: NeededStart,
     end: NeededEnd,
     source: Source = "yfinance",
+    texts: Texts = None,
     universe_note: UniverseNote = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Fetch daily prices from a source into a new bundle.
+    """Fetch daily prices, filings and news from sources into a new bundle.
 
-    Raw prices and corporate actions are stored, with the time of retrieval. Needs the network.
+    Raw prices and corporate actions are stored, with the time of retrieval. What was fetched once is kept in data/.cache
+    and not asked for again, so a second try goes on where the first stopped. Needs the network.
     """
     first, last = needed_day(start, "--start"), needed_day(end, "--end")
     project = project_of(context)
-    from tradinggroup.data.sources.ingest import ingest_prices, make_price_source
+    from tradinggroup.data.sources.ingest import CACHE, make_price_source, make_text_source
+    from tradinggroup.data.sources.ingest import ingest as fetch_all
+    from tradinggroup.data.sources.kept_prices import KeptPrices
 
     with only_json_on_stdout(as_json):
-        chosen = split_list(symbols) or []
-        bundle = ingest_prices(make_price_source(source), chosen, first, last, name, project.bundles_folder, universe_note=universe_note)
+        chosen, cache = split_list(symbols) or [], project.bundles_folder / CACHE
+        bundle = fetch_all(
+            KeptPrices(make_price_source(source), cache),
+            chosen,
+            first,
+            last,
+            name,
+            project.bundles_folder,
+            texts=[make_text_source(each, cache) for each in split_list(texts) or []],
+            universe_note=universe_note,
+        )
     _print_new(bundle, as_json=as_json)
 
 

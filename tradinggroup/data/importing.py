@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from tradinggroup.clock import end_of_day_new_york, iso_utc, utc_now
-from tradinggroup.data.bundle import DEFAULT_UNIVERSE_NOTE, MARKET_SYMBOL, Bundle, write_bundle
+from tradinggroup.data.bundle import DEFAULT_UNIVERSE_NOTE, MARKET_SYMBOL, Bundle, taken, write_bundle
 from tradinggroup.data.bundle_format import TABLES, BundleFrames
 from tradinggroup.data.calendar import DEFAULT_EXCHANGE
 from tradinggroup.data.derive_actions import derive_actions
@@ -108,9 +108,7 @@ def check_new_bundle(bundles_folder: Path, name: str) -> Path:
         )
     target = bundles_folder / name
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise DataError(
-            ErrorCode.BUNDLE_EXISTS, f"{name} is already there", folder=target, remedy="Choose another name, or remove it yourself."
-        )
+        raise taken(target)
     return target
 
 
