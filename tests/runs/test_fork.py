@@ -45,7 +45,7 @@ def small_study(project: Project) -> RunFolder:
 @pytest.fixture(autouse=True)
 def without_chroma(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lessons in Chroma are derived, tested elsewhere, and take longer than these runs."""
-    monkeypatch.setattr("tradinggroup.runs.execute.keep_lessons", lambda project, run, *, kept: None)
+    monkeypatch.setattr("tradinggroup.runs.execute.keep_lessons", lambda project, run: None)
 
 
 @pytest.fixture

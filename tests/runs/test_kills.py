@@ -69,7 +69,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Project,
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
         patch.setattr(execution, "make_model", lambda *_, **__: server)
-        patch.setattr("tradinggroup.runs.execute.keep_lessons", lambda project, run, *, kept: None)
+        patch.setattr("tradinggroup.runs.execute.keep_lessons", lambda project, run: None)
         yield project, run_study(project, *STUDY), server
 
 

@@ -30,7 +30,7 @@ from tradinggroup.runs.header import RunStart, start_header
 from tradinggroup.runs.holdout import refuse_sealed, unsealing_of
 from tradinggroup.runs.inputs import RunInputs, inputs_of_project, inputs_of_run
 from tradinggroup.runs.ledger import begin_in_ledger, end_in_ledger, enter_resumed
-from tradinggroup.runs.lessons import LessonsAhead, keep_lessons
+from tradinggroup.runs.lessons import keep_lessons
 from tradinggroup.runs.lock import only_writer
 from tradinggroup.runs.money import check_prices
 from tradinggroup.runs.progress import NoProgress, Progress
@@ -197,8 +197,6 @@ def execute(
         shared = opened.enter_context(RecordingStore.open(project.shared_recordings, shared=True)) if _asks_server(inputs) else None
         if calls == "replay":
             opened.enter_context(refuse_network())
-        # Not where everything is computed here: there it would only come first.
-        ahead = opened.enter_context(LessonsAhead(project, writer.folder)) if shared is not None else None
         run = Execution(
             inputs=inputs,
             markets=markets,
@@ -213,7 +211,7 @@ def execute(
             workers=workers,
             ending=lambda header: end_in_ledger(project, inputs, writer.folder, header),
         ).run()
-    keep_lessons(project, run, kept=ahead.count if ahead is not None else 0)
+    keep_lessons(project, run)
     return run
 
 
