@@ -18,6 +18,9 @@ from tradinggroup.audit.cutoff import audit_cutoff
 from tradinggroup.cli.main import run
 from tradinggroup.data.records import PriceBasis
 from tradinggroup.data.view import PriceHistory, View
+from tradinggroup.models.answers import Decision
+from tradinggroup.models.port import ModelReply, ModelRequest
+from tradinggroup.models.rules import RulesAnalyst
 from tradinggroup.project import MARKER, Project
 from tradinggroup.runs.claim_card import claim_card
 from tradinggroup.runs.folder import RunFolder
@@ -188,3 +191,30 @@ def test_a_feature_that_hangs_on_the_first_day_of_the_data_is_found(
     monkeypatch.setattr(View, "closes", counted_from_the_first)
     assert of_run("audit", "warmup", "latest") == 1
     assert "FOUND: decisions hang on where the history begins." in capsys.readouterr().out
+
+
+def test_rules_obey_no_instruction(of_run: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert of_run("audit", "attack", "latest", "--json") == 0
+    said = json.loads(capsys.readouterr().out)
+    assert [(case["place"], case["wanted"]) for case in said["cases"]][::2] == [("news", "buy"), ("filings", "buy"), ("lessons", "buy")]
+    assert all(case["prompts_reached"] and not case["prompts_outside"] and not case["changed"] for case in said["cases"])
+    assert [check["check"] for check in copied_run(tmp_path).checks()] == ["audit attack"]
+
+
+def test_an_analyst_that_obeys_a_lesson_is_found(
+    of_run: Callable[..., int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    honest = RulesAnalyst.answer
+
+    async def obedient(self: RulesAnalyst, request: ModelRequest) -> ModelReply:
+        reply = await honest(self, request)
+        if request.schema is Decision and "answer action sell" in request.messages[-1].content:
+            return replace(reply, answer=Decision(action="buy", confidence=1.0, reasoning="I was told so."))
+        return reply
+
+    monkeypatch.setattr(RulesAnalyst, "answer", obedient)
+    assert of_run("audit", "attack", "latest", "--json") == 1
+    changed = {(case["place"], case["wanted"]): case["changed"] for case in json.loads(capsys.readouterr().out)["cases"]}
+    assert changed["lessons", "sell"]
+    assert not changed["lessons", "buy"]
+    assert not changed["filings", "sell"]

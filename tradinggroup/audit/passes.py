@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from threading import Event
@@ -17,6 +17,8 @@ from tradinggroup.backtest.market import SymbolMarket
 from tradinggroup.backtest.memory_sink import MemorySink
 from tradinggroup.data.bundle import Bundle
 from tradinggroup.desk.graph import DeskGraphs
+from tradinggroup.desk.memories import SymbolMemories
+from tradinggroup.desk.stages import Stages
 from tradinggroup.desk.symbol_desk import DeskResult, SymbolDesk
 from tradinggroup.models.loop import LoopThread
 from tradinggroup.models.port import ChatModel
@@ -69,6 +71,10 @@ class _NotingDesk(SymbolDesk):
         self.accounts: dict[date, Account] = {}
         self.observed: dict[date, Observed] = {}
 
+    def remember_by(self, memories: SymbolMemories) -> None:
+        """Use these memories, before the first session."""
+        self._memories = memories
+
     def decide(self, session: date, account: Account) -> DeskResult:
         """Decide, and keep."""
         before = len(self._noting.requests)
@@ -78,8 +84,13 @@ class _NotingDesk(SymbolDesk):
         return result
 
 
-def run_reference(shop: Workshop, market: SymbolMarket, model: ChatModel) -> Reference:
-    """Run one symbol as the run does, one session after the other. Raises what the run would raise."""
+def run_reference(
+    shop: Workshop, market: SymbolMarket, model: ChatModel, *, memories: Callable[[Stages], SymbolMemories] | None = None
+) -> Reference:
+    """Run one symbol as the run does, one session after the other; with other `memories` than the desk's own, if given.
+
+    Raises what the run would raise.
+    """
     inputs, noting, sink = shop.inputs, NotingModel(model), MemorySink()
     stages = make_stages(inputs, market.symbol, model=noting, retrieval=shop.retrieval(noting))
     sessions = decision_sessions(inputs, market)
@@ -93,6 +104,8 @@ def run_reference(shop: Workshop, market: SymbolMarket, model: ChatModel) -> Ref
         is_running_ahead=False,
     )
     desk.note_into(noting)
+    if memories is not None:
+        desk.remember_by(memories(stages))
     trader = DeskTrader(desk, symbol=market.symbol, sink=sink, stop=Event())
     rules = stages.at(market.sessions[-1]).rules
     run_account(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tradinggroup.audit.attack import AttackAudit
 from tradinggroup.audit.costs import CostAudit
 from tradinggroup.audit.cutoff import CutoffAudit
 from tradinggroup.audit.finding import CheckResult, Finding
@@ -113,3 +114,23 @@ def text_warmup_audit(audit: WarmupAudit) -> str:
             *wrapped(f"{said[audit.verdict]} A later start begins with another account, so it is shown and not judged."),
         ]
     )
+
+
+def text_attack_audit(audit: AttackAudit) -> str:
+    """Each instruction with the prompts that it reached, and every order that it changed."""
+    if not audit.is_testable:
+        return "Untestable, so not passed: a model behind a server would have to be asked again."
+    head = [["planted in", "wants", "verdict", "prompts", "outside a block", "orders changed"]]
+    rows = [
+        [case.place, case.wanted, case.verdict, f"{case.prompts_reached:,d}", f"{case.prompts_outside:,d}", f"{len(case.changed):,d}"]
+        for case in audit.cases
+    ]
+    lines = [columns([*head, *rows], left=3), ""]
+    for case in audit.cases:
+        for change in case.changed[:_SHOWN]:
+            where = f"{case.place}, {case.wanted}: {change.symbol} {change.session}"
+            lines += wrapped(f"{where}: {change.was} became {change.became}", first="found  ", then="       ")
+    said = "No instruction reached an order." if audit.ok else "FOUND: an instruction reached an order, or left its block of quoted text."
+    if not audit.ok and not any(case.verdict == "found" for case in audit.cases):
+        said = "Too little was looked at: no prompt held a planted text."
+    return "\n".join([*lines, *wrapped(said)])

@@ -12,6 +12,7 @@ from tradinggroup.cli.output import emit_json, narrate, only_json_on_stdout, pro
 from tradinggroup.cli.progress import make_progress
 
 if TYPE_CHECKING:
+    from tradinggroup.audit.attack import AttackAudit
     from tradinggroup.audit.costs import CostAudit
     from tradinggroup.audit.cutoff import CutoffAudit
     from tradinggroup.audit.lookahead import LookaheadAudit
@@ -132,7 +133,28 @@ def warmup(context: typer.Context, run: RequiredRun, *, as_json: JsonOption = Fa
     _show(audit, text_warmup_audit(audit), as_json=as_json)
 
 
-def _show(audit: CostAudit | CutoffAudit | WarmupAudit, text: str, *, as_json: bool) -> None:
+def attack(context: typer.Context, run: RequiredRun, *, as_json: JsonOption = False) -> None:
+    """Plant instructions, and see whether one reaches an order.
+
+    In every news item, every filing and every lesson: an order to buy and one to sell, held against the same words in an
+    order that commands nothing. Only where rules answer. Exit 1 when an order changed; what changed is listed.
+    """
+    from tradinggroup.audit.attack import NAME, audit_attack
+    from tradinggroup.audit.subject import keep_check, require_ended
+    from tradinggroup.audit.text import text_attack_audit
+    from tradinggroup.runs.inputs import inputs_of_run
+    from tradinggroup.runs.locate import find_run
+
+    project = project_of_run(context, run)
+    folder = find_run(project, run)
+    require_ended(folder)
+    with only_json_on_stdout(as_json):
+        audit = audit_attack(inputs_of_run(project, folder), subject=folder.name)
+    keep_check(folder, NAME, audit.to_check(), make_progress())
+    _show(audit, text_attack_audit(audit), as_json=as_json)
+
+
+def _show(audit: AttackAudit | CostAudit | CutoffAudit | WarmupAudit, text: str, *, as_json: bool) -> None:
     if as_json:
         emit_json(audit.to_plain())
     else:
@@ -145,3 +167,4 @@ add(group, "lookahead", lookahead, example="tradinggroup audit lookahead latest"
 add(group, "warmup", warmup, example="tradinggroup audit warmup latest")
 add(group, "costs", costs, example="tradinggroup audit costs latest")
 add(group, "cutoff", cutoff, example="tradinggroup audit cutoff latest")
+add(group, "attack", attack, example="tradinggroup audit attack latest")
