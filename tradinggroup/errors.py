@@ -39,6 +39,7 @@ class ErrorCode(StrEnum):
     BUNDLE_INVALID = "BUNDLE_INVALID", "a bundle that cannot be read or was changed"
     BUNDLE_EXISTS = "BUNDLE_EXISTS", "a bundle of that name is already there"
     BUNDLE_UNWRITABLE = "BUNDLE_UNWRITABLE", "the folder of a bundle cannot be written"
+    PAST_CHANGED = "PAST_CHANGED", "a source whose past differs from what the bundle holds"
     SYMBOL_UNKNOWN = "SYMBOL_UNKNOWN", "a symbol that the bundle does not hold"
     DATES_OUTSIDE = "DATES_OUTSIDE", "dates that the bundle does not cover, or that are reversed"
     IMPORT_INVALID = "IMPORT_INVALID", "a file that cannot be imported"

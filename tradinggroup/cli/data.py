@@ -43,6 +43,10 @@ DemoName = Annotated[str, typer.Option("--name", metavar="NAME", help="Name of t
 Seed = Annotated[int | None, typer.Option("--seed", metavar="N", help="Another market of the same kind.", show_default=False)]
 NoEdge = Annotated[bool, typer.Option("--no-edge", help="A market without any signal, where nothing may win.")]
 
+GrownName = Annotated[
+    str | None, typer.Option("--name", metavar="NAME", help="Write the grown bundle under this name; in place without it.")
+]
+
 group = new_group("Bundles: hashed, point-in-time data sets.")
 
 
@@ -127,6 +131,36 @@ def ingest(
     _print_new(bundle, as_json=as_json)
 
 
+def extend(
+    context: typer.Context,
+    bundle: BundleArgument,
+    folder: Folder,
+    *,
+    end: End = None,
+    name: GrownName = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Add to a bundle what its folder has after the bundle's end.
+
+    The past must be what it was: a row that differs, is gone or is new there is named, and nothing is written. Runs that used the
+    bundle as it was cannot be verified on the grown one; --name keeps both.
+    """
+    last = parse_day(end, "--end")
+    project = project_of(context)
+    from tradinggroup.data.extending import extend_bundle, restore
+    from tradinggroup.data.importing import check_new_bundle, read_folder
+    from tradinggroup.runs.inputs import open_bundle
+
+    with only_json_on_stdout(as_json):
+        restore(project.bundles_folder / bundle)
+        old = open_bundle(project, bundle)
+        target = check_new_bundle(project.bundles_folder, name) if name else None
+        prices = next((source["prices"] for source in old.manifest["sources"] if source.get("kind") == "folder"), "prices")
+        read = read_folder(Path(folder), prices=prices, symbols=old.symbols, start=old.first_session, end=last, basis=old.basis)
+        grown = extend_bundle(old, read.frames, sources=[read.source], membership=read.membership, target=target)
+    _print_new(grown, as_json=as_json)
+
+
 def list_bundles(context: typer.Context, *, as_json: JsonOption = False) -> None:
     """List the bundles of the project.
 
@@ -206,6 +240,7 @@ add(
     ingest,
     example="tradinggroup data ingest --symbols AAPL,MSFT --start 2024-01-01 --end 2024-12-31 --name two",
 )
+add(group, "extend", extend, example="tradinggroup data extend us2025 ../prices --name us2026")
 add(group, "list", list_bundles, example="tradinggroup data list")
 add(group, "check", check, example="tradinggroup data check demo")
 add(group, "make-demo", make_demo_bundle, example="tradinggroup data make-demo --name quiet --seed 11 --no-edge")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -17,7 +18,7 @@ from tradinggroup.data.bundle import DEFAULT_UNIVERSE_NOTE, MARKET_SYMBOL, Bundl
 from tradinggroup.data.bundle_format import TABLES, BundleFrames
 from tradinggroup.data.calendar import DEFAULT_EXCHANGE
 from tradinggroup.data.derive_actions import derive_actions
-from tradinggroup.data.membership import MEMBERSHIP_FILE, read_membership
+from tradinggroup.data.membership import MEMBERSHIP_FILE, Spans, read_membership
 from tradinggroup.data.plain_lines import LATEST, Place
 from tradinggroup.data.plain_prices import ActionRow, PriceFile, PriceRow, read_actions, read_prices
 from tradinggroup.data.plain_texts import read_filings, read_fundamentals, read_news
@@ -48,6 +49,39 @@ def import_folder(
     name that cannot be a folder, or reversed dates.
     """
     target = check_new_bundle(bundles_folder, name)
+    read = read_folder(folder, prices=prices, symbols=symbols, start=start, end=end, basis=basis)
+    return write_bundle(
+        target,
+        read.frames,
+        name=name,
+        basis=read.basis,
+        sources=[read.source],
+        universe_note=universe_note or DEFAULT_UNIVERSE_NOTE,
+        membership=read.membership,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PlainFolder:
+    """What a plain folder holds, as a bundle's tables."""
+
+    frames: BundleFrames
+    basis: PriceBasis
+    source: dict[str, Any]
+    """Where it is from, for `bundle.json`."""
+    membership: dict[str, Spans]
+
+
+def read_folder(
+    folder: Path,
+    *,
+    prices: str = "prices",
+    symbols: Sequence[str] | None = None,
+    start: date | None = None,
+    end: date | None = None,
+    basis: PriceBasis | None = None,
+) -> PlainFolder:
+    """The folder's rows; see `import_folder` for the arguments and the errors."""
     if start and end and end < start:
         raise UsageError(
             ErrorCode.DATES_OUTSIDE,
@@ -75,15 +109,7 @@ def import_folder(
         "origins": sorted({origin for frame in (frames.news, frames.filings, frames.fundamentals) for origin in frame["origin"]}),
         "files": _digests(folder, files, [file.symbol for file in read]),
     }
-    return write_bundle(
-        target,
-        frames,
-        name=name,
-        basis=chosen,
-        sources=[source],
-        universe_note=universe_note or DEFAULT_UNIVERSE_NOTE,
-        membership=read_membership(folder, [file.symbol for file in read]),
-    )
+    return PlainFolder(frames, chosen, source, read_membership(folder, [file.symbol for file in read]))
 
 
 def unread_texts(folder: Path, *, prices: str = "prices") -> list[str]:
