@@ -143,6 +143,15 @@ def test_killed_between_the_two_renames_it_is_brought_back(tmp_path: Path, monke
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["b"]
 
 
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    frames = make_frames()
+    small = _bundle(tmp_path, _cut(frames, 50))
+    (tmp_path / "data" / ".b.lock").mkdir()
+    with pytest.raises(DataError, match="BUNDLE_UNWRITABLE: bundle b: unable to open"):
+        _extended(small, frames)
+    assert Bundle.open(small.folder).hash == small.hash
+
+
 def test_two_at_once(tmp_path: Path) -> None:
     frames = make_frames()
     small = _bundle(tmp_path, _cut(frames, 50))

@@ -154,6 +154,10 @@ def extend(
     with only_json_on_stdout(as_json):
         restore(project.bundles_folder / bundle)
         old = open_bundle(project, bundle)
+        if not name and old.folder.parent != project.bundles_folder:
+            raise UsageError(
+                ErrorCode.USAGE, f"{bundle} is the packaged one, which stays as it is", remedy="Name the grown one with --name."
+            )
         target = check_new_bundle(project.bundles_folder, name) if name else None
         prices = next((source["prices"] for source in old.manifest["sources"] if source.get("kind") == "folder"), "prices")
         read = read_folder(Path(folder), prices=prices, symbols=old.symbols, start=old.first_session, end=last, basis=old.basis)

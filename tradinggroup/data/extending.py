@@ -155,15 +155,28 @@ def restore(folder: Path) -> None:
 def _only_one(folder: Path) -> Iterator[None]:
     """Be the only process that extends `folder`. The lock is SQLite's, so the system takes it back from a process that dies."""
     path = folder.with_name(f".{folder.name}.lock")
-    connection = sqlite3.connect(path, timeout=0, isolation_level=None)
+    connection = _locked(path, folder)
     try:
-        connection.execute("BEGIN EXCLUSIVE")
         restore(folder)
         for left in folder.parent.glob(f".{folder.name}.grown-*"):
             shutil.rmtree(left, ignore_errors=True)
         yield
-    except sqlite3.OperationalError:
-        raise UsageError(ErrorCode.USAGE, f"another process is extending {folder.name}", remedy="Wait for it.") from None
     finally:
-        connection.close()
         path.unlink(missing_ok=True)
+        connection.close()
+
+
+def _locked(path: Path, folder: Path) -> sqlite3.Connection:
+    connection = None
+    try:
+        connection = sqlite3.connect(path, timeout=0, isolation_level=None)
+        connection.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError as problem:
+        if connection is not None:
+            connection.close()
+        if "locked" in str(problem):
+            raise UsageError(ErrorCode.USAGE, f"another process is extending {folder.name}", remedy="Wait for it.") from None
+        raise DataError(
+            ErrorCode.BUNDLE_UNWRITABLE, f"bundle {folder.name}: {problem}", folder=folder, remedy="Give write permission; it is as it was."
+        ) from problem
+    return connection
