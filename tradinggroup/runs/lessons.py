@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tradinggroup.backtest.sink import RowKind
 from tradinggroup.errors import DataError, ErrorCode
 from tradinggroup.project import Project
 from tradinggroup.reflection.store import LessonStore
@@ -14,7 +15,7 @@ def keep_lessons(project: Project, run: RunFolder) -> None:
 
     Raises DataError RUN_UNWRITABLE; the run itself has ended well before.
     """
-    if not run.reflections():
+    if not (run.path / RowKind.REFLECTION).stat().st_size:
         return
     try:
         lesson_store(project, run).close()

@@ -19,6 +19,7 @@ from multiprocessing.connection import Connection
 from typing import Any, cast
 
 from tradinggroup.backtest.sink import COLUMNS, Row, RowKind
+from tradinggroup.desk.graph import build_graphs
 from tradinggroup.models.loop import LoopThread
 from tradinggroup.models.network import refuse_network
 from tradinggroup.models.port import ModelReply, ModelRequest
@@ -140,6 +141,7 @@ class LinkedSink:
 def main() -> None:
     """Work for the run at the other end of the open file that the command line names."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run stops its workers itself
+    build_graphs()  # loads what takes longest, while the run still gets its job together
     with refuse_network():
         work(Connection(int(sys.argv[1])))
 
