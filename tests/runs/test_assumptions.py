@@ -59,3 +59,10 @@ def test_the_papers_convention_and_a_run_of_an_older_version() -> None:
     del old["settings"]["execution"], old["stop_mode"]
     old["settings"]["costs"] = {"per_share_usd": 0.0049, "minimum_usd": 0.99, "maximum_fraction": 0.01}
     assert assumption_lines(old)[-1] == "cash earns 0.00 % a year; open positions are marked at the end, not sold"
+
+
+def test_how_the_symbols_were_chosen_is_said() -> None:
+    note = "chosen by hand; survivorship not excluded"
+    assert f"symbols: {note}" in assumption_lines({**header(), "universe": {"note": note, "dated": False}})
+    dated = assumption_lines({**header(), "universe": {"note": "index members", "dated": True}})
+    assert any(line.startswith("symbols: index members; each is decided only while it belonged") for line in dated)

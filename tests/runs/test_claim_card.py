@@ -142,3 +142,10 @@ def test_show_and_report_have_the_same_card(tmp_path: Any) -> None:
 
     run = make_run(make_project(tmp_path))
     assert Material.of(run).card == card_of(run)
+
+
+def test_a_dated_universe_is_no_open_point() -> None:
+    dated = {**PERFECT, "universe": {"note": "the index of its day", "dated": True}}
+    assert state(dated, "universe") == "ok"
+    assert state({**dated, "symbols": ["A"]}, "universe") == "weak"
+    assert state({**PERFECT, "universe": {"note": "chosen by hand", "dated": False}}, "universe") == "weak"
