@@ -117,6 +117,8 @@ def test_repeated_lists_add_up_and_repeated_values_must_agree(project: Project) 
         ("cash_usd=inf", "SETTING_INVALID", "must be a finite number"),
         ("cash_usd=nan", "SETTING_INVALID", "must be a finite number"),
         ("gap_buffer_fraction=5", "SETTING_INVALID", "Did you mean 0.05 (5 %)?"),
+        ("gap_buffer_fraction=1", "SETTING_INVALID", "must be less than or equal to 0.5, origin=--set. Did you mean 0.01 (1 %)?"),
+        ("cash_rate_per_year=4", "SETTING_INVALID", "Did you mean 0.04 (4 %)?"),
         ("fill=later", "SETTING_INVALID", "fill=later must be one of next_open"),
         ("baselines=luck", "SETTING_INVALID", "must be one of buy_and_hold, constant_exposure, sma_cross, momentum, random"),
         ("without=news", "SETTING_INVALID", "must be one of reflections, risk"),
@@ -244,7 +246,7 @@ def test_a_round_trip_through_toml_is_exact(project: Project) -> None:
 
 @given(
     cash=st.floats(min_value=1e-6, max_value=1e12),
-    buffer=st.floats(min_value=0, max_value=1),
+    buffer=st.floats(min_value=0, max_value=0.5),
     seed=st.integers(min_value=0, max_value=2**63 - 1),
     symbols=st.lists(st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1), min_size=1, unique=True),
     start=st.dates(date(1900, 1, 1), date(2100, 1, 1)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from datetime import date, datetime, time
@@ -88,8 +89,8 @@ def allowed_words(field: FieldInfo) -> str:
 
 def _percent_hint(details: ErrorDetails) -> str:
     value = details["input"]
-    at_most_one = details["type"] == "less_than_equal" and details.get("ctx", {}).get("le") == 1
-    return f"Did you mean {value / 100:g} ({value:g} %)?" if at_most_one and 1 < value <= 100 else ""
+    most = details.get("ctx", {}).get("le", math.inf) if details["type"] == "less_than_equal" else math.inf
+    return f"Did you mean {value / 100:g} ({value:g} %)?" if most <= 1 <= value and value / 100 <= most else ""
 
 
 def short(value: object) -> str:

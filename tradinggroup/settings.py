@@ -18,6 +18,8 @@ from pydantic_core import PydanticCustomError
 from tradinggroup.errors import did_you_mean
 
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+SmallFraction = Annotated[float, Field(ge=0, le=0.5, allow_inf_nan=False)]
+"""Up to a half: beyond that somebody meant a percentage."""
 PositiveInt = Annotated[int, Field(ge=1)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Bps = Annotated[float, Field(ge=0, le=1_000, allow_inf_nan=False)]
@@ -227,7 +229,7 @@ class ExecutionSettings(Section):
     """How much of a bar an order may take, and what becomes of a symbol that is delisted."""
 
     volume_cap_fraction: Fraction = Field(
-        0.0, description="largest share of a bar's volume that an order takes; the rest waits; 0: no cap (ours)"
+        0.0, description="largest share of a bar's volume that is bought, and as much sold; the rest waits; 0: no cap (ours)"
     )
     delisting_sessions: PositiveInt = Field(5, description="sessions without any later bar after which a symbol counts as delisted (ours)")
     delisting_haircut_fraction: Fraction = Field(
@@ -318,10 +320,8 @@ class Experiment(Section):
         {"default": 2}, description="years before start that arima and xgboost are fitted on, by symbol; default for the others (ours)"
     )
     random_draws: PositiveInt = Field(999, description="most circular shifts of the random baseline (ours)")
-    cash_rate_per_year: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
-        0.0, description="what idle cash earns and Sharpe subtracts"
-    )
-    gap_buffer_fraction: Fraction = Field(0.01, description="share of the budget kept back for the gap to the open (ours)")
+    cash_rate_per_year: SmallFraction = Field(0.0, description="what idle cash earns and Sharpe subtracts")
+    gap_buffer_fraction: SmallFraction = Field(0.01, description="share of the budget kept back for the gap to the open (ours)")
     derived_text: Literal["exclude", "allow"] = Field("exclude", description="allow: use texts written later, and mark the run optimistic")
     seed: Annotated[int, Field(ge=0)] = Field(7, description="of every random stream")
     max_cost_usd: NonNegative = Field(

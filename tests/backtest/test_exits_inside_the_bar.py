@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
 from tests.backtest.helpers import FREE, Guarded, day, dividend, market, play, split
 from tradinggroup.backtest.execution import Execution
+from tradinggroup.backtest.trader import OrderIntent
+from tradinggroup.risk.account import Account
 from tradinggroup.risk.exits import ExitRules
+from tradinggroup.risk.verdicts import ReasonCode
 
 RULES = ExitRules(stop_loss_fraction=-0.07, take_profit_fraction=0.14, sell_fraction=1.0, style="balanced")
 HALF = replace(RULES, sell_fraction=0.5, style="aggressive")
 FLAT = (100.0, 100.0, 100.0, 100.0)
+TENTH = Execution(volume_cap_fraction=0.1)
 STOP, TARGET = "STOP_LOSS", "TAKE_PROFIT"
 
 # bars (open, high, low, close), orders {position: shares}, exits -> fills (position, shares, price, reason of the order)
@@ -206,11 +211,90 @@ def test_at_closes_the_rest_of_an_exit_waits_for_the_next_one(fill: str) -> None
     ]
 
 
-def test_a_new_decision_takes_the_place_of_the_rest_of_an_exit() -> None:
+@pytest.mark.parametrize("fill", ["next_open", "next_close", "same_close"])
+@pytest.mark.parametrize("answer", [5, -5])
+def test_no_answer_takes_the_place_of_the_rest_of_an_exit(fill: str, answer: int) -> None:
     bars = [(*FLAT, 5000.0), (*FLAT, 5000.0), (98.0, 99.0, 90.0, 95.0, 300.0), (97.0, 97.0, 97.0, 97.0, 5000.0)]
-    result = play(market(bars), Guarded({0: 50, 2: 5}, RULES), commission=FREE, execution=Execution(volume_cap_fraction=0.1))
-    assert [fill["shares"] for fill in result.fills] == [50, -30, 5]
-    assert (result.orders[1]["status"], result.orders[1]["fill_reason_code"]) == ("partial", "PARTIAL_FILL")
+    trader = Guarded({0: 50, 2: answer}, RULES)
+    result = play(market(bars), trader, commission=FREE, execution=Execution(fill=fill, volume_cap_fraction=0.1))
+    assert [fill["shares"] for fill in result.fills] == [50, -30, -20]
+    assert {row["order_id"]: (row["status"], row["fill_reason_code"]) for row in result.orders[1:]} == {
+        "X-2024-01-03": ("denied", STOP),
+        "X-2024-01-03-stop": ("filled", "VOLUME_CAP"),
+    }
+    seen = trader.seen[2][1]
+    assert (seen.waiting_exit, seen.waiting_shares, trader.seen[3][1].waiting_exit) == (STOP, -20, None)
+
+
+def test_a_forced_sale_may_take_the_place_of_the_rest_of_an_exit() -> None:
+    class Forcing(Guarded):
+        def on_close(self, session: date, account: Account) -> OrderIntent | None:
+            wanted = super().on_close(session, account)
+            return None if wanted is None else replace(wanted, forced=wanted.shares < 0, code=ReasonCode.TAKE_PROFIT)
+
+    bars = [(*FLAT, 5000.0), (*FLAT, 5000.0), (98.0, 99.0, 90.0, 95.0, 100.0), (97.0, 97.0, 97.0, 97.0, 100.0), (*FLAT, 5000.0)]
+    result = play(market(bars), Forcing({0: 50, 2: -30, 3: 7}, HALF), commission=FREE, execution=Execution(volume_cap_fraction=0.1))
+    assert [fill["shares"] for fill in result.fills] == [50, -10, -10, -20]
+    assert [(row["order_id"][-4:], row["status"], row["fill_reason_code"]) for row in result.orders[1:]] == [
+        ("stop", "partial", "PARTIAL_FILL"),
+        ("1-04", "denied", TARGET),
+        ("1-03", "filled", "VOLUME_CAP"),
+    ]
+
+
+@pytest.mark.parametrize("has_cap", [False, True])
+def test_a_purchase_for_the_close_of_a_bar_whose_exit_fired_is_gone(has_cap: bool) -> None:
+    """Else the same session would open the position anew."""
+    bars = [FLAT, FLAT, (98.0, 99.0, 90.0, 91.0), FLAT]
+    execution = Execution(fill="next_close", volume_cap_fraction=0.1 if has_cap else 0.0)
+    result = play(market(bars), Guarded({0: 50, 1: 40}, RULES), commission=FREE, execution=execution)
+    assert [fill["shares"] for fill in result.fills] == [50, -50]
+    assert [(row["order_id"], row["status"], row["fill_reason_code"]) for row in result.orders] == [
+        ("X-2024-01-01", "filled", None),
+        ("X-2024-01-03-stop", "filled", None),
+        ("X-2024-01-02", "unfilled", STOP),
+    ]
+
+
+def test_sales_of_one_bar_share_its_volume_and_a_purchase_takes_none_of_it() -> None:
+    thin = (98.0, 99.0, 90.0, 91.0, 200.0)
+    sold = play(market([(*FLAT, 1e4), (*FLAT, 1e4), thin]), Guarded({0: 50, 1: -15}, RULES), commission=FREE, execution=TENTH)
+    assert [(fill["session"], fill["shares"]) for fill in sold.fills] == [(day(1), 50), (day(2), -15), (day(2), -5)]
+    bought = play(market([(*FLAT, 1e4), (*FLAT, 1e4), thin]), Guarded({0: 50, 1: 15}, RULES), commission=FREE, execution=TENTH)
+    assert [(fill["session"], fill["shares"]) for fill in bought.fills] == [(day(1), 50), (day(2), 15), (day(2), -20)]
+
+
+def test_purchases_of_one_close_share_its_volume() -> None:
+    bars = [(*FLAT, 100.0), (*FLAT, 150.0), (*FLAT, 1e4)]
+    result = play(market(bars), {0: 20, 1: 30}, commission=FREE, execution=replace(TENTH, fill="same_close"))
+    assert [(fill["session"], fill["shares"]) for fill in result.fills] == [(day(0), 10), (day(1), 10), (day(1), 5), (day(2), 25)]
+
+
+def test_a_larger_sale_goes_on_in_the_place_of_an_exit_and_no_answer_removes_it() -> None:
+    bars = [(*FLAT, 1e4), (*FLAT, 1e4), (98.0, 99.0, 90.0, 95.0, 100.0), (95.0, 95.0, 95.0, 95.0, 100.0), (*FLAT, 1e4)]
+    trader = Guarded({0: 50, 1: -45, 2: 5, 3: 5}, HALF)
+    result = play(market(bars), trader, commission=FREE, execution=TENTH)
+    assert [fill["shares"] for fill in result.fills] == [50, -10, -10, -25]
+    assert [(row["order_id"], row["status"], row["fill_reason_code"]) for row in result.orders[1:]] == [
+        ("X-2024-01-03-stop", "unfilled", "VOLUME_CAP"),
+        ("X-2024-01-03", "denied", STOP),
+        ("X-2024-01-04", "denied", STOP),
+        ("X-2024-01-02", "filled", "VOLUME_CAP"),
+    ]
+
+
+def test_a_smaller_sale_ends_where_the_rest_of_an_exit_is_larger() -> None:
+    bars = [(*FLAT, 1e4), (*FLAT, 1e4), (98.0, 99.0, 90.0, 95.0, 100.0), (95.0, 95.0, 95.0, 95.0, 1e4)]
+    result = play(market(bars), Guarded({0: 50, 1: -5}, RULES), commission=FREE, execution=replace(TENTH, fill="next_close"))
+    assert [(fill["session"], fill["shares"]) for fill in result.fills] == [(day(1), 50), (day(2), -10), (day(3), -40)]
+    assert {row["order_id"]: row["status"] for row in result.orders[1:]} == {"X-2024-01-02": "unfilled", "X-2024-01-03-stop": "filled"}
+
+
+def test_a_target_starts_no_cool_down() -> None:
+    trader = Guarded({0: 50}, RULES)
+    result = play(market([FLAT, FLAT, (118.0, 120.0, 117.0, 119.0), FLAT]), trader, commission=FREE)
+    assert result.orders[1]["reason_code"] == TARGET
+    assert [account.sessions_since_stop for _, account in trader.seen] == [None] * 4
 
 
 def test_a_stop_without_any_volume_waits_whole() -> None:

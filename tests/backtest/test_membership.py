@@ -53,6 +53,25 @@ def test_a_sale_that_the_volume_holds_back_goes_on() -> None:
     assert [row["reason_code"] for row in result.orders] == ["ALLOWED", "MEMBERSHIP_ENDED"]
 
 
+@pytest.mark.parametrize("fill", ["next_open", "next_close", "same_close"])
+def test_a_purchase_that_waits_over_the_last_session_ends(fill: str) -> None:
+    """Held back by the volume, whether something is held then or not."""
+    for first in (0.0, 40.0):
+        bars = [(100.0, 101.0, 99.0, 100.0, volume) for volume in (first, first, 0.0, 1e6, 1e6)]
+        bound = replace(market(bars), membership=((day(0), day(2)),))
+        result = play(bound, {0: 10}, commission=FREE, execution=Execution(fill=fill, volume_cap_fraction=0.1))
+        assert all(row["shares"] < 0 or row["session"] <= day(2) for row in result.fills)
+        assert result.equity[-1]["shares"] == 0
+        assert result.orders[0]["status"] == ("partial" if first else "unfilled")
+    assert play(bound, {0: 10}, execution=Execution(fill=fill)).fills[0]["shares"] == 10
+
+
+def test_a_purchase_that_waits_over_a_halt_does_not_fill_outside() -> None:
+    bars = [*BARS[:2], None, None, *BARS[4:]]
+    result = play(replace(market(bars), membership=((day(0), day(3)),)), {1: 10}, commission=FREE)
+    assert (result.fills, result.orders[0]["status"], result.orders[0]["fill_reason_code"]) == ([], "unfilled", "MEMBERSHIP_ENDED")
+
+
 def test_no_bar_on_the_last_session() -> None:
     """The next bar is the first moment at which anything can be done."""
     bars = [*BARS[:4], None, *BARS[5:]]

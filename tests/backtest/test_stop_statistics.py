@@ -66,6 +66,28 @@ def test_average_cost_over_an_addition_a_half_sale_and_a_split() -> None:
     assert found.loss_over_threshold_p95 == pytest.approx(1.95)
 
 
+def test_a_purchase_after_a_split_counts_on_the_scale_of_the_split() -> None:
+    """10 at 100 become 20 at 50; with 20 more at 30 the average is 40, and 38 is a loss of 5 %."""
+    found = stop_statistics(
+        [line(1), line(3, shares=20, cost=50.0), line(5, stop=-0.05, shares=40, cost=40.0)],
+        orders=[order(1, "ALLOWED"), order(3, "ALLOWED"), order(5, "STOP_LOSS")],
+        fills=[fill(2, "01", 10, 100.0), fill(4, "03", 20, 30.0), fill(6, "05", -40, 38.0)],
+        splits={"X": [("2024-01-03", 2.0)]},
+    )[ALL]
+    assert found.loss_over_threshold_median == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("sold", "losing"), [(-10, 0), (-4, 1)])
+def test_a_position_that_was_sold_and_bought_anew_in_between_is_another_one(sold: int, losing: int) -> None:
+    found = stop_statistics(
+        [line(1), line(2, shares=10, cost=100.0, close=98.0), line(3, stop=-0.08, shares=10, cost=96.0, close=95.0)],
+        orders=[order(1, "ALLOWED"), order(2, "ALLOWED")],
+        fills=[fill(2, "01", 10, 100.0), fill(3, "03-stop", sold, 96.0), fill(3, "02", -sold, 96.0), fill(3, "03", -10, 95.0)],
+        splits={},
+    )[ALL]
+    assert (found.losing_sessions, found.widened_sessions) == (losing, losing)
+
+
 def test_an_exit_inside_the_bar_is_held_against_the_decision_before_it() -> None:
     found = stop_statistics(
         [line(1, stop=-0.02), line(2, stop=-0.5)],

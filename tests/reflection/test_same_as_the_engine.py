@@ -25,7 +25,7 @@ from tradinggroup.risk.account import Account
 from tradinggroup.risk.costs import Commission, Slippage
 from tradinggroup.risk.exits import ExitRules
 from tradinggroup.risk.profile import Limits
-from tradinggroup.risk.sizing import size_action, size_forced_exit
+from tradinggroup.risk.sizing import size_action, size_exit
 from tradinggroup.risk.verdicts import ReasonCode
 from tradinggroup.settings import FillMode
 
@@ -34,6 +34,11 @@ SESSIONS = [day for day in (date(2024, 1, 1) + timedelta(days=n) for n in range(
 SPLITS = {SESSIONS[20]: 7.0, SESSIONS[40]: 0.1}
 DIVIDENDS = {SESSIONS[10]: 1.5, SESSIONS[30]: 0.2}
 LIMITED = PROFILE.model_copy(update={"limits": Limits(maximum_weight_fraction=0.6, cash_buffer_fraction=0.2)})
+STRICT = PROFILE.model_copy(
+    update={
+        "limits": Limits(cooldown_sessions=3, maximum_orders_per_session=1, session_loss_limit_fraction=0.01, maximum_weight_fraction=0.9)
+    }
+)
 COMMISSIONS = (
     COMMISSION,
     replace(COMMISSION, order="minimum_then_cap"),
@@ -75,11 +80,11 @@ class _Trader:
     def on_close(self, session: date, account: Account) -> OrderIntent:
         random = np.random.default_rng((self.seed, len(self.cases)))
         style, action = STYLES[random.integers(3)], ("buy", "sell", "hold")[random.integers(3)]
-        forced = not self.has_exits and account.shares > 0 and random.random() < 0.2
-        terms = self.terms
-        if forced:
-            sized = size_forced_exit(ReasonCode.STOP_LOSS, account=account, style=style, profile=terms.profile)
-        else:
+        is_stopped = not self.has_exits and account.shares > 0 and random.random() < 0.2
+        terms, code = self.terms, ReasonCode.STOP_LOSS if is_stopped else None
+        sized = size_exit(code, account=account, style=style, profile=terms.profile)
+        forced = sized is not None
+        if sized is None:
             sized = size_action(
                 action,
                 account=account,
@@ -94,7 +99,8 @@ class _Trader:
             self.exits = ExitRules(float(stop), float(target), float(size), style)
         case = decision_case(before=account, style=style, action=None if forced else action, shares=sized.shares, forced=forced)
         self.cases.append(replace(case, session=session, exits=self.exits))
-        return OrderIntent(sized.shares, sized.action, style, sized.verdict.code, forced=forced, wanted_shares=sized.wanted_shares)
+        intent = OrderIntent(sized.shares, sized.action, style, sized.verdict.code, forced=forced, wanted_shares=sized.wanted_shares)
+        return replace(intent, ends_purchase=sized.ends_purchase)
 
 
 @dataclass
@@ -191,9 +197,9 @@ def check_labels(played: _Played, terms: TradeTerms) -> None:
     has_exits=st.booleans(),
     commission=st.sampled_from(COMMISSIONS),
     slippage=st.sampled_from([Slippage(), Slippage(5.0, 2.0), Slippage(150.0, 50.0)]),
-    cap=st.sampled_from([0.0, 0.0, 0.02, 0.2]),
+    cap=st.sampled_from([0.0, 0.01, 0.02, 0.2]),
     rate=st.sampled_from([0.0, 0.5]),
-    profile=st.sampled_from([PROFILE, LIMITED]),
+    profile=st.sampled_from([PROFILE, LIMITED, STRICT]),
 )
 def test_the_taken_actions_return_is_the_accounts_own(seed, fill, has_exits, commission, slippage, cap, rate, profile) -> None:  # type: ignore[no-untyped-def]
     terms = TradeTerms(profile, commission, slippage, fill, gap_buffer_fraction=0.01, cash_rate_per_year=rate, volume_cap_fraction=cap)

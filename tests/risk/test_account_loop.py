@@ -6,7 +6,7 @@ Everything is judged by plain books of this file (fills -> cash, shares, equity,
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 
 import pytest
@@ -26,7 +26,7 @@ from tradinggroup.risk.account import Account
 from tradinggroup.risk.costs import Commission
 from tradinggroup.risk.exits import ExitRules, exit_rules
 from tradinggroup.risk.profile import Limits, RiskProfile, Stops, StyleRules, Styles
-from tradinggroup.risk.sizing import Sizing, size_action, size_forced_exit
+from tradinggroup.risk.sizing import Sizing, size_action, size_exit
 from tradinggroup.risk.thresholds import forced_exit
 from tradinggroup.risk.verdicts import ReasonCode, Status
 from tradinggroup.risk.watch import RiskWatch, watch_close
@@ -139,9 +139,9 @@ class Guarded:
             split_ratio=self.world.ratio(before.position, position) if before else 1.0,
         )
         code = None if self.is_inside_bar else forced_exit(account, watch.exits)
-        if code is not None:
-            sized = size_forced_exit(code, account=account, style=watch.exits.style, profile=self.profile)
-        else:
+        sized = size_exit(code, account=account, style=watch.exits.style, profile=self.profile)
+        is_forced = sized is not None
+        if sized is None:
             sized = size_action(
                 step.action,
                 account=account,
@@ -153,9 +153,8 @@ class Guarded:
             )
         self.exits = exit_rules(watch.exits, self.profile)
         self.decisions.append(Decision(position, account, watch, sized))
-        if not sized.shares:
-            return None
-        return OrderIntent(sized.shares, sized.action, step.style, sized.verdict.code, code is not None, sized.wanted_shares)
+        intent = OrderIntent(sized.shares, sized.action, step.style, sized.verdict.code, is_forced, sized.wanted_shares)
+        return replace(intent, ends_purchase=sized.ends_purchase)
 
 
 @dataclass
@@ -214,10 +213,26 @@ def check_books(world: World, sink: MemorySink, limits: Limits, cash_usd: float)
     return books
 
 
-def check_purchases(world: World, sink: MemorySink, decisions: list[Decision], books: Books, limits: Limits, cash_usd: float) -> None:
-    """What was decided kept every limit, and what a limit refused was beyond it."""
+def check_purchases(
+    world: World,
+    sink: MemorySink,
+    decisions: list[Decision],
+    books: Books,
+    limits: Limits,
+    cash_usd: float,
+    *,
+    is_open_first: bool = True,
+) -> None:
+    """What was decided kept every limit, what a limit refused was beyond it, and no rest of a purchase filled after such a close."""
     codes = {order["order_id"]: order["reason_code"] for order in sink.rows[RowKind.ORDER]}
     fills = [(world.market.sessions.index(fill["session"]), fill["order_id"]) for fill in sink.rows[RowKind.FILL]]
+    purchases = [
+        (world.market.sessions.index(fill["decision_session"]), world.market.sessions.index(fill["session"]))
+        for fill in sink.rows[RowKind.FILL]
+        if fill["shares"] > 0
+    ]
+    exited = {world.market.sessions.index(row["session"]) for row in sink.rows[RowKind.ORDER] if row["order_id"].count("-") == 4}
+    assert is_open_first or not any(bought < at and at in exited for bought, at in purchases)
     halts = halted_positions(decisions, books, limits, cash_usd)
     for decision in decisions:
         position, account, sized = decision.position, decision.account, decision.sized
@@ -233,6 +248,8 @@ def check_purchases(world: World, sink: MemorySink, decisions: list[Decision], b
             ReasonCode.MAX_ORDERS_PER_SESSION: limits.maximum_orders_per_session is not None
             and filled >= limits.maximum_orders_per_session,
         }
+        if any(broken.values()):
+            assert not any(bought < position < at for bought, at in purchases), broken
         if sized.shares > 0:
             assert not any(broken.values()), broken
             assert limits.maximum_volume_fraction is None or sized.shares <= volume
@@ -289,12 +306,19 @@ def check_stops(world: World, decisions: list[Decision], books: Books, profile: 
             price = max(price or 0.0, today["tighten_only"])
             level = today[profile.stops.stop_anchor]
             assert now.watch.exits.stop_loss_fraction == pytest.approx(level / cost - 1, abs=1e-9, rel=1e-9)
-            if account.close_usd <= level * (1 - 1e-9):
+            if account.close_usd <= level * (1 - 1e-9) and account.waiting_exit is None:
                 assert now.sized.verdict.code is ReasonCode.STOP_LOSS
                 assert 1 <= -now.sized.shares <= account.shares
         else:
             seen = price = None
         decided = width
+
+
+def check_exits_go_on(decisions: list[Decision]) -> None:
+    """While the rest of an exit waits nothing is decided but a larger forced sale."""
+    for each in (decision for decision in decisions if decision.account.waiting_exit is not None):
+        assert each.sized.verdict.code in ("STOP_LOSS", "TAKE_PROFIT")
+        assert each.sized.shares == 0 or each.sized.shares < each.account.waiting_shares < 0
 
 
 def account_entry(books: Books, now: Decision) -> int | None:
@@ -308,6 +332,7 @@ def account_entry(books: Books, now: Decision) -> int | None:
     commission=st.sampled_from([COMMISSION, FREE]),
     fill=st.sampled_from(["next_open", "next_open", "next_close"]),
     is_inside_bar=st.booleans(),
+    cap=st.sampled_from([0.0, 0.02, 0.1]),
     cash_usd=st.floats(50, 1e6),
     first_usd=st.floats(0.5, 2_000),
 )
@@ -317,6 +342,7 @@ def test_no_limit_is_passed_and_no_stop_skipped(
     commission: Commission,
     fill: str,
     is_inside_bar: bool,
+    cap: float,
     cash_usd: float,
     first_usd: float,
 ) -> None:
@@ -331,16 +357,47 @@ def test_no_limit_is_passed_and_no_stop_skipped(
         commission=commission,
         sink=sink,
         limits=profile.limits,
-        execution=Execution(fill=fill, delisting_sessions=99),
+        execution=Execution(fill=fill, volume_cap_fraction=cap, delisting_sessions=99),
         guard=trader if is_inside_bar else None,
     )
     books = check_books(world, sink, profile.limits, cash_usd)
-    check_purchases(world, sink, trader.decisions, books, profile.limits, cash_usd)
+    check_purchases(world, sink, trader.decisions, books, profile.limits, cash_usd, is_open_first=fill == "next_open")
+    check_exits_go_on(trader.decisions)
     if not is_inside_bar:
         check_stops(world, trader.decisions, books, profile)
         for order in sink.rows[RowKind.ORDER]:
             if order["reason_code"] in ("STOP_LOSS", "TAKE_PROFIT") and order["status"] == "denied":
                 assert order["fill_reason_code"] in ("COMMISSION_UNAFFORDABLE", "POSITION_GONE", "ZERO_SHARES")
+
+
+@pytest.mark.parametrize(
+    ("limits", "code"),
+    [
+        ({"maximum_drawdown_fraction": 0.05}, "MAX_DRAWDOWN_HALT"),
+        ({"session_loss_limit_fraction": 0.02}, "SESSION_LOSS_LIMIT"),
+        ({"maximum_orders_per_session": 1}, "MAX_ORDERS_PER_SESSION"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+@pytest.mark.parametrize("action", ["hold", "buy", "nonsense"])
+def test_the_rest_of_a_purchase_ends_at_the_close_that_refuses_purchases(limits: dict[str, object], code: str, action: str) -> None:
+    wide = RULES.model_copy(update={"stop_loss_multiplier": 5.0})
+    profile = RiskProfile(styles=Styles(aggressive=wide, balanced=wide, conservative=wide), limits=Limits.model_validate(limits))
+    steps = [Step(0.93, 0.0, 0.0, 100.0, True, 1.0, 0.0, 0.02, "balanced", "buy" if place == 0 else action) for place in range(5)]
+    world, sink = world_of(steps, 100.0), MemorySink()
+    trader = Guarded(world, profile, FREE, is_inside_bar=False)
+    run_checked(
+        world.market,
+        trader,
+        cash_usd=10_000.0,
+        commission=FREE,
+        sink=sink,
+        limits=profile.limits,
+        execution=Execution(volume_cap_fraction=0.9),
+    )
+    first = sink.rows[RowKind.ORDER][0]
+    assert (first["status"], first["shares_filled"], first["fill_reason_code"]) == ("partial", 90, code)
+    assert str(trader.decisions[1].sized.ends_purchase) == code
 
 
 RULES = StyleRules(stop_loss_multiplier=2.0, take_profit_multiplier=4.0, buy_cash_fraction=1.0, sell_position_fraction=1.0)

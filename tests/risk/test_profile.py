@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -169,8 +170,43 @@ LIMITS_LINE = "cash_buffer_fraction = 0.0 "
         (
             "stop_loss_multiplier = 2.0",
             "stop_loss_multiplier = 200.0",
-            "styles.balanced.stop_loss_multiplier=200 is above 100 daily deviations, where no stop is reached. "
+            "styles.balanced.stop_loss_multiplier=200 is above 50 daily deviations, which no price reaches. "
             'Lower it; `without = ["risk"]` in the experiment switches the exits off.',
+        ),
+        (
+            "take_profit_multiplier = 4.0",
+            "take_profit_multiplier = 51.0",
+            "styles.balanced.take_profit_multiplier=51 is above 50 daily deviations, which no price reaches. "
+            'Lower it; `without = ["risk"]` in the experiment switches the exits off.',
+        ),
+        (
+            "take_profit_multiplier = 4.0",
+            "take_profit_multiplier = 0.04",
+            "styles.balanced.take_profit_multiplier=0.04 is below 0.1 daily deviations, which any session reaches. "
+            "Raise it; did you mean 4?",
+        ),
+        (
+            "maximum_weight_fraction = 1.0   # largest share of the equity that may be invested after a purchase\n" + LIMITS_LINE,
+            "maximum_weight_fraction = 0.8\ncash_buffer_fraction = 0.9 ",
+            "limits.cash_buffer_fraction=0.9 leaves a weight of 0.1, limits.maximum_weight_fraction=0.8 another: "
+            "the buffer always comes first, so the weight never counts. Leave the weight out, or make them agree.",
+        ),
+        (
+            "maximum_weight_fraction = 1.0   # largest share of the equity that may be invested after a purchase\n" + LIMITS_LINE,
+            "maximum_weight_fraction = 0.5\ncash_buffer_fraction = 0.1 ",
+            "limits.cash_buffer_fraction=0.1 leaves a weight of 0.9, limits.maximum_weight_fraction=0.5 another: "
+            "the weight always comes first, so the buffer never counts. Leave the buffer out, or make them agree.",
+        ),
+        (
+            LIMITS_LINE,
+            "maximum_volume_fraction = 1e-7\n" + LIMITS_LINE,
+            "limits.maximum_volume_fraction=1e-07 is below 1e-06, where hardly a share can be bought. "
+            "Raise it, or leave it out to switch the limit off.",
+        ),
+        (
+            LIMITS_LINE,
+            "maximum_volume_fraction = 0.01\nvolume_window_sessions = 253\n" + LIMITS_LINE,
+            "limits.volume_window_sessions=253 is above 252, a year of sessions. Lower it; 20 is a month.",
         ),
         (
             "sigma_floor_fraction = 0.005",
@@ -199,6 +235,19 @@ def test_limits_that_cannot_be_meant(tmp_path: Path, repository: Path, old: str,
     with pytest.raises(UsageError) as caught:
         _load_changed(tmp_path, repository, old, new)
     assert str(caught.value) == f"RISK_PROFILE_INVALID: risk/mine.toml: {message}"
+
+
+def test_styles_of_which_none_buys(tmp_path: Path, repository: Path) -> None:
+    text = (repository / "risk" / "default.toml").read_text(encoding="utf-8")
+    path = tmp_path / "risk" / "mine.toml"
+    path.parent.mkdir()
+    path.write_text(re.sub(r"buy_cash_fraction = [\d.]+", "buy_cash_fraction = 0.0", text), encoding="utf-8")
+    with pytest.raises(UsageError) as caught:
+        load_profile(path)
+    assert str(caught.value) == (
+        "RISK_PROFILE_INVALID: risk/mine.toml: buy_cash_fraction is 0 in all styles, so nothing can be bought. "
+        "Raise it in one style at least."
+    )
 
 
 def test_a_buffer_and_a_weight_that_say_the_same_are_no_contradiction(tmp_path: Path, repository: Path) -> None:

@@ -65,7 +65,7 @@ def run_checked(
         fill=execution.fill,
         execution=asdict(execution),
     )
-    books = Books(market.symbol, tape or tape_of_market(market), rules, watched.exits)
+    books = Books(market.symbol, tape or tape_of_market(market), rules, watched.exits, ended=watched.ended)
     files = files_of(market.symbol, sink.rows)
     orders = [{**row, "limits": watched.limits.get(str(row["session"])) or _plain(limits)} for row in files[RowKind.ORDER]]
     agree(differences(market.symbol, books.keep(orders), files))
@@ -100,18 +100,21 @@ def check_desk_run(inputs: RunInputs, rows: Mapping[RowKind, Sequence[Row]]) -> 
 
 
 class _Watched:
-    """A trader that notes which exits were in force after each of its answers, and the limits of each order."""
+    """A trader that notes which exits were in force after each of its answers, the limits of each order, and purchases it ended."""
 
     def __init__(self, trader: Trader, guard: TraderWithExits | None) -> None:
         self._trader = trader
         self._guard = guard
         self.exits: dict[str, Exits | None] = {}
         self.limits: dict[str, dict[str, Any]] = {}
+        self.ended: set[str] = set()
 
     def on_close(self, session: date, account: Account) -> OrderIntent | None:
         intent = self._trader.on_close(session, account)
         if intent is not None and intent.limits is not None:
             self.limits[session.isoformat()] = _plain(intent.limits)
+        if intent is not None and intent.ends_purchase is not None:
+            self.ended.add(session.isoformat())
         if self._guard is not None:
             rules = self._guard.exits
             self.exits[session.isoformat()] = rules and Exits(rules.stop_loss_fraction, rules.take_profit_fraction, rules.sell_fraction)
@@ -131,6 +134,7 @@ def tape_of_market(market: SymbolMarket) -> Tape:
         actions=placed_actions(market.sessions, [action for group in market.actions for action in group]),
         mark_usd=market.close_before_usd,
         is_ended=market.is_ended,
+        membership=market.membership,
     )
 
 

@@ -51,7 +51,7 @@ class DeskTrader:
 
 def _intent(result: DeskResult) -> OrderIntent | None:
     sizing = result.state["sizing"]
-    if not sizing.shares:
+    if not sizing.shares and sizing.ends_purchase is None:
         return None
     return OrderIntent(
         shares=sizing.shares,
@@ -61,4 +61,5 @@ def _intent(result: DeskResult) -> OrderIntent | None:
         code=sizing.verdict.code,
         forced=result.state["forced_exit"] is not None,
         limits=result.rules.profile.limits,
+        ends_purchase=sizing.ends_purchase,
     )

@@ -8,22 +8,23 @@ s; the waiting order is fitted to the cash and the shares there are. Then, by th
 * `same_close`: the trader is asked at the close, with the account before its order, which fills at that same close.
 
 With exits inside the bar, stop and target of the last decision are tried on what is held after the open's fill, so also in the
-bar of an entry at the open; a position bought at a close is guarded from the next bar on. In every mode the equity row of a session
-is that of its close, after all fills of the session. An order that a bar's volume cannot take waits on with the rest, an exit too
-unless another order waits already; a new order of the trader, or an exit before the rest of a purchase, ends it. Nothing is
-sold at the end, unless the symbol was delisted before, or has left the universe: from its last session there on nobody is asked.
+bar of an entry at the open; a position bought at a close is guarded from the next bar on, and an exit ends a purchase that still
+waits. In every mode the equity row of a session is that of its close, after all fills of the session.
+
+An order that a bar's volume cannot take waits on with the rest. A new order of the trader ends it, but for the rest of a forced exit,
+which goes only for another forced sale; a limit may end the rest of a purchase. Nothing is sold at the end, unless the symbol was
+delisted before, or has left the universe: from its last session there on nobody is asked, and after it nothing is bought.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from datetime import date
 
 from tradinggroup.backtest.broker import AccountBroker, Fill, play
-from tradinggroup.backtest.execution import DEFAULT_EXECUTION, Execution
+from tradinggroup.backtest.execution import DEFAULT_EXECUTION, AccountTerms, Execution
 from tradinggroup.backtest.market import SymbolMarket
-from tradinggroup.backtest.orders import Order, leaving_intent, order_id, sale_of_position
+from tradinggroup.backtest.orders import EXIT_NAMES, Order, decided_order, leaving_intent, sale_of_position
 from tradinggroup.backtest.sink import Row, RowKind, RunSink
 from tradinggroup.backtest.trader import ExitRules, OrderIntent, Trader, TraderWithExits
 from tradinggroup.backtest.trades import TradeBook
@@ -35,19 +36,8 @@ from tradinggroup.risk.profile import Limits
 from tradinggroup.risk.rebasing import rebase_shares
 from tradinggroup.risk.sizing import fit_at_open, shares_to_sell
 from tradinggroup.risk.verdicts import ReasonCode, Verdict
+from tradinggroup.risk.volume import VolumeRoom
 from tradinggroup.settings import SESSIONS_PER_YEAR
-
-EXIT_NAMES = {ReasonCode.STOP_LOSS: "stop", ReasonCode.TAKE_PROFIT: "target"}
-"""Last part of the order id of an exit inside a bar."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Terms:
-    commission: Commission
-    slippage: Slippage
-    execution: Execution
-    cash_rate_per_session: float
-    limits: Limits | None
 
 
 def run_account(
@@ -80,7 +70,7 @@ def run_account(
         execution: when orders fill, and how much of a bar they take.
         guard: whose exits live inside each bar, mostly `trader` itself; None for none.
     """
-    terms = _Terms(commission, slippage, execution, cash_rate_per_year / SESSIONS_PER_YEAR, limits)
+    terms = AccountTerms(commission, slippage, execution, cash_rate_per_year / SESSIONS_PER_YEAR, limits)
     run = _AccountRun(market, trader, cash_usd=cash_usd, sink=sink, terms=terms, guard=guard)
     run.finish(play(market, run, cash_usd=cash_usd, commission=commission, slippage=slippage))
 
@@ -89,7 +79,7 @@ class _AccountRun:
     """The state of a run between two calls of the broker."""
 
     def __init__(
-        self, market: SymbolMarket, trader: Trader, *, cash_usd: float, sink: RunSink, terms: _Terms, guard: TraderWithExits | None
+        self, market: SymbolMarket, trader: Trader, *, cash_usd: float, sink: RunSink, terms: AccountTerms, guard: TraderWithExits | None
     ) -> None:
         self._market = market
         self._trader = trader
@@ -104,7 +94,7 @@ class _AccountRun:
         self._book = TradeBook(market.symbol)
         self._waiting: Order | None = None
         self._sent_shares = 0
-        self._room_shares: int | None = None
+        self._room: VolumeRoom | None = None
         self._mark_usd = market.close_before_usd
         self._peak_usd = cash_usd
         self._equity_usd: float | None = None
@@ -127,7 +117,7 @@ class _AccountRun:
         self._start_session(broker)
         if self._terms.execution.volume_cap_fraction:
             volume_shares = float(self._market.volume_shares[self._bar])
-            self._room_shares = math.floor(self._terms.execution.volume_cap_fraction * volume_shares)
+            self._room = VolumeRoom.of(math.floor(self._terms.execution.volume_cap_fraction * volume_shares))
         if self._waiting is not None and self._fills_at_open:
             self._sent_shares = self._fit(broker, self._waiting, quoted_usd=self._opens[self._bar])
             if self._sent_shares:
@@ -172,19 +162,33 @@ class _AccountRun:
         self._sink.symbol_done(symbol)
 
     def _ask(self, account: Account) -> Order | None:
-        """Ask the trader; a new order, which is returned, takes the place of one that still waits."""
+        """Ask the trader; a new order is returned."""
         if not self._market.may_decide(self._session):
             return self._leave(account)
         intent = self._trader.on_close(self._session, account)
         if self._guard is not None:
             self._exits = self._guard.exits
-        return None if intent is None or intent.shares == 0 else self._replaced(intent)
+        if intent is None or intent.shares == 0:
+            self._end_purchase(None if intent is None else intent.ends_purchase)
+            return None
+        return self._replaced(intent)
 
-    def _replaced(self, intent: OrderIntent) -> Order:
-        if self._waiting is not None:
-            self._end(self._waiting, self._waiting.short_row(self._market.symbol))
-        self._waiting = Order(intent, self._session, order_id(self._market.symbol, self._session), intent.shares)
-        return self._waiting
+    def _replaced(self, intent: OrderIntent) -> Order | None:
+        """The new order, which takes the place of one that still waits; None where that one is an exit and this one is not forced."""
+        symbol, waiting = self._market.symbol, self._waiting
+        order = decided_order(intent, symbol, self._session)
+        if waiting is not None and waiting.exit_code is not None and not intent.forced:
+            self._end(order, order.row(symbol, status="denied", code=waiting.exit_code))
+            return None
+        if waiting is not None:
+            self._end(waiting, waiting.short_row(symbol))
+        self._waiting = order
+        return order
+
+    def _end_purchase(self, code: ReasonCode | None) -> None:
+        """End a purchase that waits, for this reason; None leaves it."""
+        if code is not None and self._waiting is not None and self._waiting.shares > 0:
+            self._end(self._waiting, self._waiting.short_row(self._market.symbol, code))
 
     def _leave(self, account: Account) -> Order | None:
         """Outside the universe nobody is asked: what is held is sold, whatever waited before."""
@@ -253,8 +257,7 @@ class _AccountRun:
 
     def _exit_inside(self, broker: AccountBroker, rules: ExitRules) -> None:
         """Sell where the bar has reached the stop or the target; an exit that the volume still holds back is not set off anew."""
-        waiting = self._waiting
-        if waiting is not None and waiting.is_exit:
+        if self._waiting is not None and self._waiting.exit_code is not None:
             return
         bar, cost_usd = self._bar, broker.average_cost_usd
         high_usd, low_usd = float(self._market.high_usd[bar]), float(self._market.low_usd[bar])
@@ -264,19 +267,23 @@ class _AccountRun:
             return
         count = shares_to_sell(broker.held_shares, rules.sell_fraction)
         order = self._sale(found.code, count, style=rules.style, name=EXIT_NAMES[found.code])
-        order.is_exit = True
+        order.exit_code = found.code
         self._fill_now(broker, order, quoted_usd=found.price_usd)
-        if waiting is not None and waiting.is_capped and waiting.shares > 0:
-            self._end(waiting, waiting.short_row(self._market.symbol))
+        has_filled = self._waiting is not None and self._waiting.shares_filled != 0
+        self._end_purchase(ReasonCode.PARTIAL_FILL if has_filled else found.code)
         if not order.is_over:
-            self._keep_or_end(order)
+            self._keep_selling(order, found.code)
 
-    def _keep_or_end(self, order: Order) -> None:
-        """What is left of an exit waits like any order, unless another one waits already."""
-        if self._waiting is None:
-            self._waiting = order
-        else:
-            self._end(order, order.short_row(self._market.symbol, ReasonCode.VOLUME_CAP))
+    def _keep_selling(self, order: Order, code: ReasonCode) -> None:
+        """What is left of an exit waits; where a sale waits that sells as much, that one goes on in its place, as safe from answers."""
+        symbol, waiting = self._market.symbol, self._waiting
+        if waiting is not None and waiting.shares <= order.shares:
+            self._end(order, order.short_row(symbol, ReasonCode.VOLUME_CAP))
+            waiting.exit_code = code
+            return
+        if waiting is not None:
+            self._end(waiting, waiting.short_row(symbol, code))
+        self._waiting = order
 
     def _sale(self, code: ReasonCode, count: int, *, style: str | None, name: str) -> Order:
         return sale_of_position(code, count, symbol=self._market.symbol, session=self._session, style=style, name=name)
@@ -289,16 +296,19 @@ class _AccountRun:
 
     def _fit(self, broker: AccountBroker, order: Order, *, quoted_usd: float) -> int:
         """What of an order fills at this price, in signed shares; 0 where it is denied, which ends it, or has to wait."""
+        if order.shares > 0 and not self._market.belongs(self._session):
+            self._end(order, order.short_row(self._market.symbol, ReasonCode.MEMBERSHIP_ENDED))
+            return 0
         fitted, verdict = self._fitted(broker, order, order.shares, quoted_usd) if order.shares else (0, order.vanished(broker.held_shares))
         if fitted == 0:
             self._end(order, order.denied_row(self._market.symbol, verdict))
             return 0
         if fitted != order.shares:
             order.shares, order.cut = fitted, verdict
-        if self._room_shares is None or abs(fitted) <= self._room_shares:
+        if self._room is None or abs(fitted) <= self._room.for_order(fitted):
             return fitted
         order.is_capped = True
-        part = int(math.copysign(self._room_shares, fitted))
+        part = int(math.copysign(self._room.for_order(fitted), fitted))
         return self._fitted(broker, order, part, quoted_usd)[0]  # a part pays a commission of its own
 
     def _fitted(self, broker: AccountBroker, order: Order, shares: int, quoted_usd: float) -> tuple[int, Verdict]:
@@ -318,6 +328,7 @@ class _AccountRun:
         order.shares_filled += fill.shares
         order.fill_session = self._session
         self._orders_filled += 1
+        self._room = None if self._room is None else self._room.after(fill.shares)
         if order.intent.code is ReasonCode.STOP_LOSS:
             self._stopped_position = self._position
         if order.shares == 0:
@@ -348,8 +359,8 @@ class _AccountRun:
             orders_filled=self._orders_filled,
             sessions_held=self._book.sessions_held(self._position),
             waiting_shares=self._waiting.shares if self._waiting is not None else 0,
-            is_exit_waiting=self._waiting is not None and self._waiting.is_exit,
-            volume_room_shares=self._room_shares,
+            waiting_exit=self._waiting.exit_code if self._waiting is not None else None,
+            volume_room=self._room,
         )
 
     def _send_equity(self, account: Account) -> None:
@@ -367,19 +378,7 @@ class _AccountRun:
         )
 
     def _send_fill(self, order: Order, fill: Fill) -> None:
-        self._send(
-            RowKind.FILL,
-            {
-                "session": self._session,
-                "symbol": self._market.symbol,
-                "order_id": order.order_id,
-                "decision_session": order.session,
-                "shares": fill.shares,
-                "price_usd": fill.price_usd,
-                "commission_usd": fill.commission_usd,
-                "slippage_usd": fill.slippage_usd,
-            },
-        )
+        self._send(RowKind.FILL, order.fill_row(self._market.symbol, self._session, fill))
         row = self._book.fill(
             self._session,
             self._position,

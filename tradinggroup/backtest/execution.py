@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
+from tradinggroup.risk.costs import Commission, Slippage
+from tradinggroup.risk.profile import Limits
 from tradinggroup.settings import Experiment, FillMode
 
 
@@ -14,7 +16,7 @@ class Execution:
 
     fill: FillMode = "next_open"
     volume_cap_fraction: float = 0.0
-    """Largest share of a bar's volume that one order takes; 0 for no cap."""
+    """Largest share of a bar's volume that purchases take together, and sales together; 0 for no cap."""
     delisting_sessions: int = 5
     """Sessions without any later bar after which a symbol counts as delisted."""
     delisting_haircut_fraction: float = 0.30
@@ -38,3 +40,15 @@ class Execution:
 
 
 DEFAULT_EXECUTION = Execution()
+
+
+@dataclass(frozen=True, slots=True)
+class AccountTerms:
+    """What every fill of one account obeys, and what its cash earns."""
+
+    commission: Commission
+    slippage: Slippage
+    execution: Execution
+    cash_rate_per_session: float
+    limits: Limits | None
+    """Those of an order that names none of its own."""

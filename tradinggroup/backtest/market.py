@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tradinggroup.data.bundle import Bundle
-from tradinggroup.data.membership import Spans, may_decide
+from tradinggroup.data.membership import Spans, belongs, may_decide
 from tradinggroup.data.records import ActionKind, Bar, CorporateAction
 from tradinggroup.errors import DataError, ErrorCode
 
@@ -88,6 +88,10 @@ class SymbolMarket:
     def may_decide(self, session: date) -> bool:
         """Whether a trader is asked at the close of `session`: not where the symbol no longer belongs, or not yet."""
         return may_decide(self.membership, session)
+
+    def belongs(self, session: date) -> bool:
+        """Whether the symbol is in the universe on `session`, so that a purchase may fill on it."""
+        return belongs(self.membership, session)
 
     def delisting_position(self, sessions: int) -> int | None:
         """The position at which a symbol that has ended has been without a bar for `sessions`; None where that does not come."""

@@ -5,12 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from tradinggroup.backtest.broker import Fill
 from tradinggroup.backtest.sink import Row
 from tradinggroup.backtest.trader import OrderIntent
 from tradinggroup.risk.verdicts import ReasonCode, Status, Verdict
 
 ORDER_STATUSES = ("filled", "cut", "partial", "denied", "unfilled")
 """How an order can end: whole; smaller than it was sent; short, after some of it had filled; without any fill; without any try."""
+
+
+EXIT_NAMES = {ReasonCode.STOP_LOSS: "stop", ReasonCode.TAKE_PROFIT: "target"}
+"""The codes of a forced exit -> last part of the order id of one inside a bar."""
 
 
 @dataclass(slots=True)
@@ -29,8 +34,8 @@ class Order:
     """Of the last fill."""
     cut: Verdict | None = None
     """Why a fill was made smaller for good."""
-    is_exit: bool = False
-    """Whether the stop or the target inside a bar sent it."""
+    exit_code: ReasonCode | None = None
+    """STOP_LOSS or TAKE_PROFIT of a forced exit, and of a sale that goes on in the place of one; no answer removes it."""
     is_capped: bool = False
     """Whether a bar's volume has held back a part."""
     is_over: bool = False
@@ -69,10 +74,29 @@ class Order:
             "fill_reason_code": str(code) if code is not None else None,
         }
 
+    def fill_row(self, symbol: str, session: date, fill: Fill) -> Row:
+        """The row of `fills.csv` of one of its fills."""
+        return {
+            "session": session,
+            "symbol": symbol,
+            "order_id": self.order_id,
+            "decision_session": self.session,
+            "shares": fill.shares,
+            "price_usd": fill.price_usd,
+            "commission_usd": fill.commission_usd,
+            "slippage_usd": fill.slippage_usd,
+        }
+
     def vanished(self, held_shares: int) -> Verdict:
         """Why an order that a reverse split has left without a whole share is denied."""
         code = ReasonCode.POSITION_GONE if self.intent.shares < 0 and held_shares == 0 else ReasonCode.ZERO_SHARES
         return Verdict(Status.DENIED, code, {"wanted_shares": self.intent.shares, "held_shares": held_shares})
+
+
+def decided_order(intent: OrderIntent, symbol: str, session: date) -> Order:
+    """The order of a decision; a forced sale at a stop or a target is an exit."""
+    is_exit = intent.forced and intent.code in EXIT_NAMES
+    return Order(intent, session, order_id(symbol, session), intent.shares, exit_code=intent.code if is_exit else None)
 
 
 def sale_of_position(code: ReasonCode, shares: int, *, symbol: str, session: date, style: str | None, name: str) -> Order:

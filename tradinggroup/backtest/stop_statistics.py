@@ -119,7 +119,7 @@ def _of_symbol(lines: Rows, *, orders: Rows, fills: Rows, splits: Splits) -> _Fo
             threshold = _stop_fraction(lines[place]) if place is not None else None
             if threshold is not None and threshold < 0:
                 ratios.append(change / threshold)
-    losing = list(_losing_pairs(lines))
+    losing = list(_losing_pairs(lines, _emptied(fills, splits)))
     return _Found(
         ratios=ratios,
         stops=sum(order["reason_code"] == ReasonCode.STOP_LOSS for order, _ in exits),
@@ -163,9 +163,26 @@ def _place_of_decision(order: Mapping[str, Any], sessions: Sequence[str], lines:
     return place - 1 if place else None
 
 
-def _losing_pairs(lines: Rows) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
-    """(decision before, decision) of every close at which a position held at both stands at a loss."""
+def _emptied(fills: Rows, splits: Splits) -> list[tuple[str, str]]:
+    """(session, order id) of every fill that left nothing of a position."""
+    held, done, found = 0, "", []
+    for fill in fills:
+        held = rebase_shares(held, _ratio(splits, after=done, through=fill["session"])) + fill["shares"]
+        done = fill["session"]
+        if not held:
+            found.append((done, fill["order_id"]))
+    return found
+
+
+def _losing_pairs(lines: Rows, emptied: Sequence[tuple[str, str]]) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    """(decision before, decision) of every close at which a position held from the one to the other stands at a loss.
+
+    One that was sold and bought anew in between is another position. What the later decision itself ordered comes after it.
+    """
     for before, after in itertools.pairwise(lines):
+        own = after["sizing"]["order_id"]
+        if any(before["session"] < session <= after["session"] and name != own for session, name in emptied):
+            continue
         profit = after["sizing"]["account"]["unrealised_fraction"]
         is_held = before["sizing"]["account"]["shares"] and after["sizing"]["account"]["shares"]
         if is_held and profit is not None and profit < 0 and _stop_fraction(before) is not None and _stop_fraction(after) is not None:

@@ -31,13 +31,18 @@ class OrderIntent:
     """What was asked for before the risk layer changed it; equal to `shares` where it did not."""
     limits: Limits | None = None
     """Of the profile that it was decided under, which hold at its fill too; None for those of the account, if it has any."""
+    ends_purchase: ReasonCode | None = None
+    """With 0 shares: the limit for which the rest of an earlier purchase ends; None to let it wait on."""
 
 
 class Trader(Protocol):
     """Decides at the close of a session. An exception ends the account's run and reaches its caller unchanged."""
 
     def on_close(self, session: date, account: Account) -> OrderIntent | None:
-        """The order for the next open at which the symbol trades; None, or an intent of 0 shares, sends none."""
+        """The order for the run's own fill; None, or an intent of 0 shares, sends none.
+
+        It takes the place of an order that still waits, but for the rest of a forced exit: that one goes only for another forced sale.
+        """
         ...
 
 

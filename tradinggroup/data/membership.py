@@ -28,6 +28,11 @@ def may_decide(spans: Spans, session: date) -> bool:
     return not spans or any(first <= session and (last is None or session < last) for first, last in spans)
 
 
+def belongs(spans: Spans, session: date) -> bool:
+    """Whether the symbol belongs on `session`. Always, where it is not dated."""
+    return not spans or any(first <= session and (last is None or session <= last) for first, last in spans)
+
+
 def read_membership(folder: Path, symbols: Sequence[str]) -> dict[str, Spans]:
     """The spans of those of `symbols` that the file names; none without a file. Raises DataError (IMPORT_INVALID) with the line."""
     file = folder / MEMBERSHIP_FILE

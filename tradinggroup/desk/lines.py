@@ -19,7 +19,7 @@ def decision_line(moment: Moment, state: DeskState) -> dict[str, Any]:
     """One line of `decisions.jsonl` (design 9).
 
     `risk.thresholds` are the exits in force; `risk.daily_thresholds`, those of the session's style and deviation alone, are
-    there where they differ.
+    there where they differ. `sizing.ended_purchase` is there where a limit ended the rest of an earlier purchase at this close.
     """
     decision, sizing, limits = state.get("decision"), state["sizing"], state["thresholds"]
     daily = state["daily_thresholds"]
@@ -46,6 +46,7 @@ def decision_line(moment: Moment, state: DeskState) -> dict[str, Any]:
             "shares": sizing.shares,
             "wanted_shares": sizing.wanted_shares,
             "order_id": order_id(moment) if sizing.shares else None,
+            **({"ended_purchase": str(sizing.ends_purchase)} if sizing.ends_purchase is not None else {}),
             "account": account_line(moment.required_account()),
         },
         "hold_kind": hold_kind(state),

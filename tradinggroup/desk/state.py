@@ -25,7 +25,6 @@ from tradinggroup.risk.exits import ExitRules, exit_rules
 from tradinggroup.risk.profile import RiskProfile
 from tradinggroup.risk.sizing import Sizing
 from tradinggroup.risk.thresholds import Thresholds
-from tradinggroup.risk.verdicts import ReasonCode
 from tradinggroup.settings import Experiment, FillMode, ForecastSettings, ReflectionSettings
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ class TradingRules:
     has_risk: bool
     has_reflections: bool
     volume_cap_fraction: float = 0.0
-    """Largest share of a bar's volume that one order takes; 0 for no cap."""
+    """Largest share of a bar's volume that purchases take together, and sales together; 0 for no cap."""
     shuffle_seed: int | None = None
     """Seed of the placebo of reflections; None where lessons are true."""
 
@@ -149,7 +148,8 @@ class DeskState(TypedDict, total=False):
     """In force; None without the risk layer."""
     daily_thresholds: Thresholds | None
     """Of the session's style and deviation alone; they differ where the profile anchors stops elsewhere."""
-    forced_exit: ReasonCode | None
+    forced_exit: Sizing | None
+    """What the risk layer sells by force, or goes on selling, without asking; None where the decision is free."""
     decision: DecisionOutput | None
     decision_lesson: Lesson | None
     sizing: Sizing

@@ -13,7 +13,7 @@ from tradinggroup.agents.style_selection import select_style
 from tradinggroup.desk.state import DeskState, Moment
 from tradinggroup.models.answers import Style
 from tradinggroup.reflection.memory import Lesson
-from tradinggroup.risk.sizing import size_action, size_forced_exit
+from tradinggroup.risk.sizing import size_action, size_exit
 from tradinggroup.risk.thresholds import forced_exit
 
 if TYPE_CHECKING:
@@ -62,26 +62,29 @@ async def _style(moment: Moment, state: DeskState) -> tuple[StyleSelection, Less
 
 def _must_exit(moment: Moment, state: DeskState) -> bool:
     """Whether every style would sell the open position without asking the decision agent."""
+    account = moment.required_account()
+    if account.is_exit_waiting:
+        return True
     if not moment.rules.has_risk or moment.rules.stop_mode == "intraday":
         return False
-    account = moment.required_account()
     return all(forced_exit(account, moment.memories.watch(moment, state, style=style).exits) is not None for style in STYLES)
 
 
 async def risk_intercept(state: DeskState, runtime: Runtime[Moment]) -> DeskState:
     """Write the exits in force, by style and anchor, and compare the open position with them (spec 6.1).
 
-    Under stops inside the bar nothing is compared here: orders at these exits do it from the next bar on.
+    Under stops inside the bar nothing is compared here: orders at these exits do it from the next bar on. In both modes an exit
+    whose rest still waits goes on, whatever anybody would decide.
     """
     moment = runtime.context
+    account, profile, has_risk = moment.required_account(), moment.rules.profile, moment.rules.has_risk
     watch = moment.memories.watch(moment, state, style=state["style"].style)
     moment.memories.keep_watch(moment, watch)
-    if not moment.rules.has_risk:
-        return {"thresholds": None, "daily_thresholds": None, "forced_exit": None}
+    code = forced_exit(account, watch.exits) if has_risk and moment.rules.stop_mode == "close" else None
     return {
-        "thresholds": watch.exits,
-        "daily_thresholds": watch.daily,
-        "forced_exit": None if moment.rules.stop_mode == "intraday" else forced_exit(moment.required_account(), watch.exits),
+        "thresholds": watch.exits if has_risk else None,
+        "daily_thresholds": watch.daily if has_risk else None,
+        "forced_exit": size_exit(code, account=account, style=watch.exits.style, profile=profile),
     }
 
 
@@ -125,11 +128,8 @@ async def sizing(state: DeskState, runtime: Runtime[Moment]) -> DeskState:
     """Turn the action, or the forced exit, into whole shares."""
     moment = runtime.context
     account, rules, style = moment.required_account(), moment.rules, state["style"].style
-    forced, limits = state["forced_exit"], state["thresholds"]
-    conditions = moment.memories.purchase_conditions(moment)
-    if forced is not None and limits is not None:
-        sized = size_forced_exit(forced, account=account, style=limits.style, profile=rules.profile)
-    else:
+    conditions, sized = moment.memories.purchase_conditions(moment), state["forced_exit"]
+    if sized is None:
         made = state["decision"]
         sized = size_action(
             made.action if made is not None and made.failure is None else None,

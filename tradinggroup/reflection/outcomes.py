@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime
 
 from tradinggroup.reflection.records import (
@@ -23,6 +24,8 @@ from tradinggroup.reflection.records import (
 )
 from tradinggroup.reflection.trade_terms import SessionAfter, TradeTerms
 from tradinggroup.reflection.what_if import Played, play_order
+from tradinggroup.risk.account import Account
+from tradinggroup.risk.limits import ended_purchase
 from tradinggroup.risk.sizing import size_action
 from tradinggroup.settings import ReflectionSettings
 
@@ -142,10 +145,11 @@ def label_decision(
     """
     if after is None:
         return DecisionOutcome(case, outcome_session, known_at, label=None, reason=NO_BAR)
-    taken = play_order(case.account, case.executed_shares, after, terms=terms)
+    account = _going_on(case, terms)
+    taken = play_order(account, case.executed_shares, after, terms=terms)
     if case.account.equity_usd <= 0 or taken.equity_before_usd <= 0:
         return DecisionOutcome(case, outcome_session, known_at, label=None, reason=NO_EQUITY)
-    played = {action: play_order(case.account, _ordered_shares(case, action, terms), after, terms=terms) for action in ACTIONS}
+    played = {action: play_order(account, _ordered_shares(case, action, terms), after, terms=terms) for action in ACTIONS}
     market = benchmark_return(case.account.close_usd, after)
     results = {action: _action_result(each, market, settings) for action, each in played.items()}
     label = _decision_label(taken, _action_result(taken, market, settings), results, market)
@@ -159,8 +163,16 @@ def benchmark_return(close_usd: float, after: Sequence[SessionAfter]) -> float:
     return float((last.bar.close_usd + last.dividend_per_share_usd) * last.split_ratio / before_usd - 1)
 
 
+def _going_on(case: DecisionCase, terms: TradeTerms) -> Account:
+    """The account of the case, with what goes on after it: the rest of a purchase ends where a limit refuses purchases."""
+    ended = ended_purchase(terms.profile.limits, account=case.account, conditions=case.conditions)
+    return case.account if ended is None else replace(case.account, waiting_shares=0)
+
+
 def _ordered_shares(case: DecisionCase, action: Action, terms: TradeTerms) -> int:
-    """What `action` would have ordered on the account of the case."""
+    """What `action` would have ordered on the account of the case: nothing while the rest of an exit waits."""
+    if case.account.is_exit_waiting:
+        return 0
     return size_action(
         action,
         account=case.account,

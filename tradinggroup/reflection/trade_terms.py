@@ -24,7 +24,7 @@ class TradeTerms:
     cash_rate_per_year: float = 0.0
     """What cash earns; one session of it comes before each open."""
     volume_cap_fraction: float = 0.0
-    """Largest share of a bar's volume that one order takes; 0 for no cap."""
+    """Largest share of a bar's volume that purchases take together, and sales together; 0 for no cap."""
 
     @property
     def sessions_to_label(self) -> int:

@@ -18,6 +18,7 @@ from tradinggroup.risk.account import Account
 from tradinggroup.risk.exits import ExitRules, exit_inside_bar
 from tradinggroup.risk.rebasing import rebase_account, rebase_shares
 from tradinggroup.risk.sizing import fit_at_open, shares_to_sell
+from tradinggroup.risk.volume import VolumeRoom
 from tradinggroup.settings import SESSIONS_PER_YEAR
 
 
@@ -58,11 +59,11 @@ def play_order(account: Account, order_shares: int, after: Sequence[SessionAfter
 
     Args:
         account: at the close of the decision, before the order.
-        order_shares: signed, on the share scale of that close; zero for none. The rest of an earlier order then still waits.
+        order_shares: signed, on the share scale of that close; zero for none. What `account` says still waits then goes on.
         after: as many sessions as `terms.sessions_to_label`, in their order.
         terms: of every fill.
     """
-    path = _Path(account, order=order_shares, waits="new", room=account.volume_room_shares)
+    path = _Path(account, order=order_shares, waits="new", room=account.volume_room)
     if order_shares == 0:
         path = replace(path, order=account.waiting_shares, waits="exit" if account.is_exit_waiting else "rest")
     if terms.fill == "same_close":
@@ -93,8 +94,8 @@ class _Path:
     """Signed shares that wait to be filled, on the present scale."""
     waits: Literal["new", "rest", "exit"]
     """What it is: of the decision that is judged; the rest of an earlier one; or the rest of an exit inside a bar."""
-    room: int | None
-    """Shares that one order may take of the present bar; None for no cap."""
+    room: VolumeRoom | None
+    """What is left of the present bar; None for no cap."""
     held_back: int = 0
     """Rest of an exit of this bar; from the next session on it waits as an order."""
     filled: Filled = Filled()
@@ -113,17 +114,21 @@ class _Path:
             order=rebase_shares(order, ratio),
             waits="exit" if self.held_back else self.waits,
             held_back=0,
-            room=math.floor(cap * after.bar.volume_shares) if cap else None,
+            room=VolumeRoom.of(math.floor(cap * after.bar.volume_shares)) if cap else None,
         )
 
     def ordered(self, quoted_usd: float, terms: TradeTerms) -> _Path:
         """The order filled at a price of the bar, as far as it can be."""
         account, filled, rest = _fill(self.account, self.order, quoted_usd, room=self.room, terms=terms)
         waits = "rest" if rest and self.waits == "new" else self.waits
-        return replace(self, account=account, order=rest, waits=waits, filled=filled, cost_usd=self.cost_usd + filled.cost_usd)
+        room = _left(self.room, filled)
+        return replace(self, account=account, order=rest, waits=waits, room=room, filled=filled, cost_usd=self.cost_usd + filled.cost_usd)
 
     def guarded(self, after: SessionAfter, terms: TradeTerms) -> _Path:
-        """Stop and target tried inside the bar, on what is held after its open."""
+        """Stop and target tried inside the bar, on what is held after its open. An exit ends a purchase that waits.
+
+        Of the rest of the exit and a sale that waits the larger one goes on, a sale at this bar's close already.
+        """
         if after.exits is None or self.account.average_cost_usd is None or (self.waits == "exit" and self.order):
             return self
         found = _exit_price_usd(after.bar, self.account.average_cost_usd, after.exits)
@@ -131,8 +136,10 @@ class _Path:
             return self
         count = shares_to_sell(self.account.shares, after.exits.sell_fraction)
         account, filled, rest = _fill(self.account, -count, found, room=self.room, terms=terms)
-        order = 0 if self.waits == "rest" and self.order > 0 else self.order
-        return replace(self, account=account, order=order, held_back=0 if order else rest, cost_usd=self.cost_usd + filled.cost_usd)
+        done = replace(self, account=account, room=_left(self.room, filled), cost_usd=self.cost_usd + filled.cost_usd)
+        if rest < self.order:
+            return replace(done, order=0, held_back=rest)
+        return replace(done, order=min(0, self.order), waits="exit" if rest else self.waits)
 
     def closed(self, bar: Bar) -> _Path:
         """The account at the bar's close."""
@@ -148,11 +155,15 @@ def _exit_price_usd(bar: Bar, average_cost_usd: float, rules: ExitRules) -> floa
     return None if found is None else found.price_usd
 
 
-def _fill(account: Account, shares: int, quoted_usd: float, *, room: int | None, terms: TradeTerms) -> tuple[Account, Filled, int]:
+def _left(room: VolumeRoom | None, filled: Filled) -> VolumeRoom | None:
+    return None if room is None else room.after(filled.shares)
+
+
+def _fill(account: Account, shares: int, quoted_usd: float, *, room: VolumeRoom | None, terms: TradeTerms) -> tuple[Account, Filled, int]:
     """The account after a fill, the fill, and what the bar's volume has held back; the account as it was where nothing can be filled."""
     fitted = count = _fitted(account, shares, quoted_usd, terms)
-    if room is not None and abs(count) > room:
-        count = _fitted(account, int(math.copysign(room, count)), quoted_usd, terms)  # a part pays a commission of its own
+    if room is not None and abs(count) > room.for_order(count):
+        count = _fitted(account, int(math.copysign(room.for_order(count), count)), quoted_usd, terms)  # a part pays a commission of its own
     if count == 0:
         return account, Filled(average_cost_usd=account.average_cost_usd), fitted
     price_usd = terms.slippage.price_usd(count, quoted_usd)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tradinggroup.risk.verdicts import ReasonCode
+from tradinggroup.risk.volume import VolumeRoom
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -26,10 +29,15 @@ class Account:
     """Sessions since the first purchase of the open position filled: 0 where it did in this session; None when flat or not known."""
     waiting_shares: int = 0
     """Signed rest of an earlier order that a bar's volume has held back; it waits on unless a new order takes its place."""
-    is_exit_waiting: bool = False
-    """Whether that order is an exit inside a bar: while it waits none is set off anew."""
-    volume_room_shares: int | None = None
-    """Shares that one order may take of this session's bar; None without a cap by volume."""
+    waiting_exit: ReasonCode | None = None
+    """STOP_LOSS or TAKE_PROFIT where that order is a forced exit, which no answer removes; else None."""
+    volume_room: VolumeRoom | None = None
+    """What is left of this session's bar; None without a cap by volume."""
+
+    @property
+    def is_exit_waiting(self) -> bool:
+        """Whether the rest of a forced exit waits: inside a bar none is set off anew while it does."""
+        return self.waiting_exit is not None
 
     @property
     def position_usd(self) -> float:

@@ -2,6 +2,8 @@
 
 Every limit here binds purchases only. A sale, asked for or forced, makes the risk smaller; a limit that held it up would keep the
 account in the very position that it is meant to guard against. So an exit is never refused, cut or delayed by a limit.
+
+A purchase that a bar's volume has held back is bound as a new one would be: at a close that refuses purchases its rest ends.
 """
 
 from __future__ import annotations
@@ -40,6 +42,12 @@ def refusal(limits: Limits, *, account: Account, conditions: PurchaseConditions)
         if found is not None:
             return found
     return None
+
+
+def ended_purchase(limits: Limits, *, account: Account, conditions: PurchaseConditions) -> ReasonCode | None:
+    """The limit for which the rest of a purchase that still waits ends at this close; None where none waits, or none refuses it."""
+    found = refusal(limits, account=account, conditions=conditions) if account.waiting_shares > 0 else None
+    return None if found is None else found[0]
 
 
 def _drawdown_halt(limits: Limits, _: Account, conditions: PurchaseConditions) -> Refusal | None:

@@ -6,6 +6,7 @@ or leave the account without any purchase.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
@@ -18,8 +19,11 @@ if TYPE_CHECKING:
 Fault = tuple[str, str]
 """(what is wrong, what to do)."""
 
-WIDEST_STOP_MULTIPLIER = 100.0
-"""Beyond this a stop is no stop: no share falls by a hundred of its daily deviations (ours)."""
+NARROWEST_MULTIPLIER, WIDEST_MULTIPLIER = 0.1, 50.0
+"""Daily deviations. Nearer than the first an exit is noise, beyond the second none is reached (ours)."""
+
+SMALLEST_VOLUME_FRACTION, LONGEST_VOLUME_WINDOW_SESSIONS = 1e-6, 252
+"""Below the first a purchase is a few shares of the largest company; the second is a year (ours)."""
 
 
 def shape_fault(error: ValidationError, root: type[BaseModel]) -> Fault:
@@ -44,9 +48,8 @@ def shape_fault(error: ValidationError, root: type[BaseModel]) -> Fault:
 
 def contradiction(profile: RiskProfile) -> Fault | None:
     """The first pair of values that cannot both be meant, or value that leaves nothing to trade; None in a sound profile."""
-    for fault in (*_blocking(profile), *_unreachable(profile), *_without_their_limit(profile), *_wide_stops(profile)):
-        return fault
-    return None
+    checks = (_blocking, _unreachable, _without_their_limit, _odd_volume, _odd_widths)
+    return next((fault for check in checks for fault in check(profile)), None)
 
 
 def _blocking(profile: RiskProfile) -> list[Fault]:
@@ -56,16 +59,26 @@ def _blocking(profile: RiskProfile) -> list[Fault]:
         found.append(("limits.maximum_weight_fraction=0 allows no purchase at all", "Raise it; 1.0 is no limit."))
     if limits.cash_buffer_fraction == 1:
         found.append(("limits.cash_buffer_fraction=1 keeps all cash back, so nothing can be bought", "Lower it; 0.0 is no buffer."))
+    if all(rules.buy_cash_fraction == 0 for _, rules in profile.styles):
+        found.append(("buy_cash_fraction is 0 in all styles, so nothing can be bought", "Raise it in one style at least."))
     return found
 
 
 def _unreachable(profile: RiskProfile) -> list[Fault]:
     """A limit that another one always comes before."""
-    session, deepest = profile.limits.session_loss_limit_fraction, profile.limits.maximum_drawdown_fraction
-    if session is None or deepest is None or session <= deepest:
-        return []
-    what = f"limits.session_loss_limit_fraction={session} is above limits.maximum_drawdown_fraction={deepest}"
-    return [(f"{what}: one such session sets off the halt, so the session's limit never counts", "Lower it, or leave it out.")]
+    found, limits = [], profile.limits
+    session, deepest = limits.session_loss_limit_fraction, limits.maximum_drawdown_fraction
+    if session is not None and deepest is not None and session > deepest:
+        what = f"limits.session_loss_limit_fraction={session} is above limits.maximum_drawdown_fraction={deepest}"
+        found.append((f"{what}: one such session sets off the halt, so the session's limit never counts", "Lower it, or leave it out."))
+    weight, buffer = limits.maximum_weight_fraction, limits.cash_buffer_fraction
+    if weight < 1 and buffer > 0 and not math.isclose(weight, 1 - buffer, abs_tol=1e-9):
+        idle, ruling = ("weight", "buffer") if 1 - buffer < weight else ("buffer", "weight")
+        what = (
+            f"limits.cash_buffer_fraction={buffer:g} leaves a weight of {1 - buffer:g}, limits.maximum_weight_fraction={weight:g} another"
+        )
+        found.append((f"{what}: the {ruling} always comes first, so the {idle} never counts", f"Leave the {idle} out, or make them agree."))
+    return found
 
 
 def _without_their_limit(profile: RiskProfile) -> list[Fault]:
@@ -78,15 +91,33 @@ def _without_their_limit(profile: RiskProfile) -> list[Fault]:
     return found
 
 
-def _wide_stops(profile: RiskProfile) -> list[Fault]:
-    """Stops that no price can reach."""
+def _odd_volume(profile: RiskProfile) -> list[Fault]:
+    """A share of the volume that buys nothing, or a mean over more than a year."""
+    limits, found = profile.limits, []
+    share, window = limits.maximum_volume_fraction, limits.volume_window_sessions
+    if share is not None and share < SMALLEST_VOLUME_FRACTION:
+        what = f"limits.maximum_volume_fraction={share:g} is below {SMALLEST_VOLUME_FRACTION:g}, where hardly a share can be bought"
+        found.append((what, "Raise it, or leave it out to switch the limit off."))
+    if window > LONGEST_VOLUME_WINDOW_SESSIONS:
+        what = f"limits.volume_window_sessions={window} is above {LONGEST_VOLUME_WINDOW_SESSIONS}, a year of sessions"
+        found.append((what, "Lower it; 20 is a month."))
+    return found
+
+
+def _odd_widths(profile: RiskProfile) -> list[Fault]:
+    """Stops and targets that any price reaches, or none."""
     found, floor = [], profile.stops.sigma_floor_fraction
     for name, rules in profile.styles:
+        for side, multiplier in (("stop_loss", rules.stop_loss_multiplier), ("take_profit", rules.take_profit_multiplier)):
+            key = f"styles.{name}.{side}_multiplier={multiplier:g}"
+            if multiplier < NARROWEST_MULTIPLIER:
+                what = f"{key} is below {NARROWEST_MULTIPLIER:g} daily deviations, which any session reaches"
+                found.append((what, f"Raise it; did you mean {multiplier * 100:g}?"))
+            if multiplier > WIDEST_MULTIPLIER:
+                found.append((f"{key} is above {WIDEST_MULTIPLIER:g} daily deviations, which no price reaches", _WIDE_REMEDY))
         multiplier = rules.stop_loss_multiplier
         key = f"styles.{name}.stop_loss_multiplier={multiplier:g}"
-        if multiplier > WIDEST_STOP_MULTIPLIER:
-            found.append((f"{key} is above {WIDEST_STOP_MULTIPLIER:g} daily deviations, where no stop is reached", _WIDE_REMEDY))
-        elif multiplier * floor >= 1:
+        if multiplier <= WIDEST_MULTIPLIER and multiplier * floor >= 1:
             what = f"{key} times stops.sigma_floor_fraction={floor:g} is a stop at least {multiplier * floor * 100:.0f} % below the entry"
             found.append((f"{what}, which no price reaches", _WIDE_REMEDY))
     return found

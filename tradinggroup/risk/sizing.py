@@ -8,12 +8,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from tradinggroup.risk.account import Account
 from tradinggroup.risk.costs import NO_SLIPPAGE, Commission, Slippage
-from tradinggroup.risk.limits import NO_CONDITIONS, PurchaseConditions, purchase_numbers, refusal, rooms_usd, volume_room_shares
+from tradinggroup.risk.limits import (
+    NO_CONDITIONS,
+    PurchaseConditions,
+    ended_purchase,
+    purchase_numbers,
+    refusal,
+    rooms_usd,
+    volume_room_shares,
+)
 from tradinggroup.risk.profile import Limits, RiskProfile
 from tradinggroup.risk.verdicts import ReasonCode, Status, Verdict
 
@@ -34,6 +42,8 @@ class Sizing:
     wanted_shares: int
     """What the action asked for by its style's rule, before any limit; signed alike."""
     verdict: Verdict
+    ends_purchase: ReasonCode | None = None
+    """The limit that ends the rest of an earlier purchase, which a bar's volume has held back; None where it waits on, or none does."""
 
 
 def size_action(
@@ -60,20 +70,40 @@ def size_action(
         conditions: what the limits of a purchase depend on beside the account (`RiskWatch.conditions`).
     """
     if not isinstance(action, str) or action not in ("buy", "hold", "sell"):
-        return _no_order(Status.DENIED, ReasonCode.NO_ANSWER)
-    if action == "hold":
-        return _no_order(Status.ALLOWED, ReasonCode.HOLD)
-    if action == "sell":
-        return _size_sale(account, sell_fraction=profile.rules(style).sell_position_fraction)
-    return _size_purchase(
-        account,
-        style,
-        profile=profile,
-        commission=commission,
-        gap_buffer_fraction=gap_buffer_fraction,
-        slippage=slippage,
-        conditions=conditions,
-    )
+        sized = _no_order(Status.DENIED, ReasonCode.NO_ANSWER)
+    elif action == "hold":
+        sized = _no_order(Status.ALLOWED, ReasonCode.HOLD)
+    elif action == "sell":
+        sized = _size_sale(account, sell_fraction=profile.rules(style).sell_position_fraction)
+    else:
+        sized = _size_purchase(
+            account,
+            style,
+            profile=profile,
+            commission=commission,
+            gap_buffer_fraction=gap_buffer_fraction,
+            slippage=slippage,
+            conditions=conditions,
+        )
+    return sized if sized.shares else replace(sized, ends_purchase=ended_purchase(profile.limits, account=account, conditions=conditions))
+
+
+def size_exit(code: ReasonCode | None, *, account: Account, style: str, profile: RiskProfile) -> Sizing | None:
+    """What the risk layer sells by force at a close, or goes on selling; None where the decision is free.
+
+    While the rest of an earlier exit waits nobody is asked, since an answer would take its place. A new exit does so only where it
+    sells more.
+
+    Args:
+        code: of the exit that this close sets off (`thresholds.forced_exit`); None for none.
+        account: at the close.
+        style, profile: as in `size_forced_exit`.
+    """
+    sized = None if code is None else size_forced_exit(code, account=account, style=style, profile=profile)
+    if account.waiting_exit is None or (sized is not None and sized.shares < account.waiting_shares):
+        return sized
+    numbers = {"waiting_shares": account.waiting_shares, "held": account.shares}
+    return Sizing("hold", 0, 0, Verdict(Status.ALLOWED, account.waiting_exit, numbers))
 
 
 def size_forced_exit(code: ReasonCode, *, account: Account, style: str, profile: RiskProfile) -> Sizing:

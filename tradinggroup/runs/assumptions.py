@@ -76,7 +76,10 @@ def _slippage(costs: Settings) -> str:
 def _volume(execution: Settings) -> Iterator[str]:
     share = execution.get("volume_cap_fraction")
     if share:
-        yield f"an order takes at most {percent(share, signed=False)} of a bar's volume; the rest waits until a newer order takes its place"
+        yield (
+            f"purchases of a bar take at most {percent(share, signed=False)} of its volume, and sales as much; "
+            "the rest waits for the next ones, that of a stop or target before any answer"
+        )
     else:
         yield "any number of shares fills in one bar, whatever its volume, and moves no price"
 

@@ -77,7 +77,7 @@ class BookRules:
         return quoted_usd * (1 + math.copysign(self.slippage_fraction, shares))
 
     def room_shares(self, bar: Bar) -> float:
-        """How many shares of a bar one order may take."""
+        """How many shares of a bar may be bought, and as many sold."""
         cap = self.execution.get("volume_cap_fraction", 0.0)
         return math.floor(cap * bar.volume_shares) if cap else math.inf
 

@@ -8,7 +8,7 @@ a mistake there does not repeat itself. `runs/crosscheck.py` compares the result
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from tradinggroup.data.records import Bar
@@ -18,22 +18,36 @@ from tradinggroup.runs.tape import Tape
 Row = Mapping[str, Any]
 Order = dict[str, Any]
 """A row of `orders.csv`, with `limits` where they bind it, and what the books add: `left` to fill, `shares_filled`, `fill_session`,
-`is_cut`, `is_capped`, `is_exit`, and at its end `status`."""
+`is_cut`, `is_exit`, and at its end `status`."""
 
 WHOLE_SHARES = 1e-6
 """A share count within this of a whole number is that number: a ratio such as 1/3 has no exact float."""
 
 
-class Books:
-    """One account as the ledger has it. `orders`, `fills` and `equity` are the rows it wrote, by session."""
+FORCED = ("STOP_LOSS", "TAKE_PROFIT")
 
-    def __init__(self, symbol: str, tape: Tape, rules: BookRules, exits: Mapping[str, Exits | None] | None = None) -> None:
-        self._symbol, self._tape, self._rules, self._exits = symbol, tape, rules, exits or {}
+
+class Books:
+    """One account as the ledger has it. `orders`, `fills` and `equity` are the rows it wrote, by session.
+
+    `exits` are those that each session's decision set; `ended` the sessions at whose close a limit ended the rest of a purchase.
+    """
+
+    def __init__(
+        self,
+        symbol: str,
+        tape: Tape,
+        rules: BookRules,
+        exits: Mapping[str, Exits | None] | None = None,
+        *,
+        ended: Collection[str] = (),
+    ) -> None:
+        self._symbol, self._tape, self._rules, self._exits, self._ended = symbol, tape, rules, exits or {}, ended
         self._cash_usd, self._shares, self._cost_usd, self._mark_usd = rules.cash_usd, 0, 0.0, tape.mark_usd
         self._waiting: Order | None = None
         self._guard: Exits | None = None
         self._session = ""
-        self._room = math.inf
+        self._rooms: dict[bool, float] = {}
         self.orders: list[Order] = []
         self.fills: list[dict[str, Any]] = []
         self.equity: list[dict[str, Any]] = []
@@ -78,7 +92,7 @@ class Books:
 
     def _trade(self, bar: Bar, decided: Row | None) -> None:
         """A session with a bar: the open, what happens inside, the close, the decision."""
-        self._room = self._rules.room_shares(bar)
+        self._rooms = dict.fromkeys((True, False), self._rules.room_shares(bar))
         if self._waiting is not None and self._rules.fill == "next_open":
             self._fill(self._waiting, bar.open_usd)
         if self._guard is not None and self._shares:
@@ -87,16 +101,30 @@ class Books:
             self._fill(self._waiting, bar.close_usd)
         self._mark_usd = bar.close_usd
         self._guard = self._exits.get(self._session, self._guard)
+        if self._session in self._ended:
+            self._end_purchase()
         if decided is not None:
-            if self._waiting is not None:
-                self._end(self._waiting)
-            self._waiting = self._order(decided)
-            if self._rules.fill == "same_close":
-                self._fill(self._waiting, bar.close_usd)
+            self._decide(self._order(decided), bar)
+
+    def _decide(self, order: Order, bar: Bar) -> None:
+        """A new order goes before one that waits, but only by force before an exit."""
+        is_forced = order["forced"] and order["reason_code"] in FORCED
+        if self._waiting is not None and self._waiting["is_exit"] and not order["forced"]:
+            self._end(order, "denied")
+            return
+        if self._waiting is not None:
+            self._end(self._waiting)
+        self._waiting = order
+        order["is_exit"] = is_forced
+        if self._rules.fill == "same_close":
+            self._fill(order, bar.close_usd)
+
+    def _end_purchase(self) -> None:
+        if self._waiting is not None and self._waiting["left"] > 0:
+            self._end(self._waiting)
 
     def _exit_inside(self, bar: Bar, guard: Exits) -> None:
-        waiting = self._waiting
-        is_selling = waiting is not None and waiting["is_exit"]
+        is_selling = self._waiting is not None and self._waiting["is_exit"]
         found = None if is_selling else guard.inside(bar, self._cost_usd)
         if found is None:
             return
@@ -104,12 +132,17 @@ class Books:
         order = self._forced("stop" if found[0] == "STOP_LOSS" else "target", found[0], count)
         order["is_exit"] = True
         self._fill(order, found[1])
-        if waiting is not None and waiting["is_capped"] and waiting["left"] > 0:
-            self._end(waiting)
-        if not order["status"] and self._waiting is None:
-            self._waiting = order
-        elif not order["status"]:
+        self._end_purchase()
+        if order["status"]:
+            return
+        waiting = self._waiting
+        if waiting is not None and waiting["left"] <= order["left"]:  # a sale that sells as much goes on in its place
             self._end(order)
+            waiting["is_exit"] = True
+            return
+        if waiting is not None:
+            self._end(waiting)
+        self._waiting = order
 
     def _delist(self) -> None:
         if self._waiting is not None:
@@ -119,24 +152,27 @@ class Books:
             self._book(self._forced("delisted", "DELISTED", self._shares), -self._shares, price_usd, fee=0.0, slippage_usd=0.0)
 
     def _order(self, row: Row) -> Order:
-        begun = {"shares_filled": 0, "fill_session": None, "is_cut": False, "is_capped": False, "is_exit": False, "status": ""}
+        begun = {"shares_filled": 0, "fill_session": None, "is_cut": False, "is_exit": False, "status": ""}
         return {**row, **begun, "left": row["shares_ordered"]}
 
     def _forced(self, name: str, code: str, count: int) -> Order:
-        order = {"session": self._session, "order_id": f"{self._symbol}-{self._session}-{name}", "reason_code": code}
+        order = {"session": self._session, "order_id": f"{self._symbol}-{self._session}-{name}", "reason_code": code, "forced": True}
         return self._order({**order, "shares_ordered": -count})
 
     def _fill(self, order: Order, quoted_usd: float) -> None:
-        """Fill of an order what this price and this bar allow; an order that they allow nothing of is over."""
+        """Fill of an order what this price and this bar allow; one that they allow nothing of is over, and a purchase of a stranger."""
+        if order["left"] > 0 and not self._tape.belongs(self._session):
+            self._end(order)
+            return
         fitting = self._fitting(order, order["left"], quoted_usd)
         if not fitting:
             self._end(order, "denied")
             return
         order["is_cut"] |= fitting != order["left"]
         order["left"] = fitting
-        if abs(fitting) > self._room:
-            order["is_capped"] = True
-            fitting = self._fitting(order, int(math.copysign(self._room, fitting)), quoted_usd)
+        room = self._rooms[fitting > 0]
+        if abs(fitting) > room:
+            fitting = self._fitting(order, int(math.copysign(room, fitting)), quoted_usd)
         if fitting:
             price_usd = self._rules.price_usd(fitting, quoted_usd)
             slippage_usd = abs(fitting) * quoted_usd * self._rules.slippage_fraction
@@ -162,6 +198,7 @@ class Books:
         if shares > 0:
             self._cost_usd = (self._shares * self._cost_usd + shares * price_usd) / (self._shares + shares)
         self._shares += shares
+        self._rooms[shares > 0] = self._rooms.get(shares > 0, math.inf) - abs(shares)
         order.update(left=order["left"] - shares, shares_filled=order["shares_filled"] + shares, fill_session=self._session)
         if not order["left"]:
             self._end(order, "cut" if order["is_cut"] else "filled")

@@ -163,8 +163,10 @@ class _OwnOrders:
 
         orders = {date.fromisoformat(row["session"]): row for row in run.orders() if row["symbol"] == symbol}
         lines = {date.fromisoformat(line["session"]): line for line in run.decisions() if line["symbol"] == symbol}
+        ended = {session: code for session, line in lines.items() if (code := line["sizing"].get("ended_purchase"))}
+        decided = {session: _intent(row, rules(session)) for session, row in orders.items() if row["order_id"] == order_id(symbol, session)}
         return cls(
-            {session: _intent(row, rules(session)) for session, row in orders.items() if row["order_id"] == order_id(symbol, session)},
+            {session: _ending_intent(ReasonCode[code]) for session, code in ended.items()} | decided,
             {session: rules(session).exits(_thresholds(line)) for session, line in lines.items()},
         )
 
@@ -190,6 +192,11 @@ def _intent(row: Line, rules: TradingRules) -> OrderIntent:
         wanted_shares=row["shares_wanted"],
         limits=rules.profile.limits,
     )
+
+
+def _ending_intent(code: ReasonCode) -> OrderIntent:
+    """No order, and the end of the rest of a purchase."""
+    return OrderIntent(shares=0, action="hold", style=None, code=code, forced=False, wanted_shares=0, ends_purchase=code)
 
 
 def _scaled_intent(intent: OrderIntent, ratio: float) -> OrderIntent:

@@ -85,8 +85,9 @@ def _stages(run: RunFolder) -> list[StageRules]:
 def keep_books(symbol: str, tape: Tape, stages: Sequence[StageRules], decisions: Sequence[Row], orders: Sequence[Row]) -> Books:
     """The books of one account of a run: its decision lines give the exits, its stages the rules and the limits."""
     exits = {line["session"]: stage_at(stages, line["session"]).exits(line) for line in decisions}
+    ended = {line["session"] for line in decisions if "ended_purchase" in line["sizing"]}
     bound = [{**order, "limits": stage_at(stages, str(order["session"])).limits} for order in orders]
-    return Books(symbol, tape, BookRules.of(stages[-1].settings), exits).keep(bound)
+    return Books(symbol, tape, BookRules.of(stages[-1].settings), exits, ended=ended).keep(bound)
 
 
 def differences(symbol: str, books: Books, files: Mapping[str, Sequence[Row]]) -> Iterator[Difference]:

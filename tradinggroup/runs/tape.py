@@ -26,6 +26,13 @@ class Tape:
     """The last close before the window."""
     is_ended: bool
     """Whether the symbol has no bar in the last session of the window, and none after it."""
+    membership: Sequence[tuple[date, date | None]] = ()
+    """First and last session of each time that the symbol belonged to the universe; empty where that is not dated."""
+
+    def belongs(self, session: str) -> bool:
+        """Whether it may be bought on a session."""
+        day = date.fromisoformat(session)
+        return not self.membership or any(first <= day <= (last or day) for first, last in self.membership)
 
     def delisted_at(self, sessions_without_bar: int) -> int | None:
         """Place of the session at which an ended symbol has been without a bar for so long; None where the window ends before."""
@@ -48,6 +55,7 @@ def tape_of(bundle: Bundle, symbol: str, start: date, end: date) -> Tape:
         actions=placed_actions(sessions, view.actions(symbol, after=marked_on, through=end)),
         mark_usd=bars[before[-1]].close_usd if before else None,
         is_ended=not any(session >= sessions[-1] for session in bars),
+        membership=bundle.membership.get(symbol, ()),
     )
 
 

@@ -155,9 +155,15 @@ def _risk(line: Line) -> Iterator[str]:
     yield from _part(
         "  risk",
         f"{held}; stop {percent(limits['stop_loss_fraction'])}, take {percent(limits['take_profit_fraction'])} "
-        f"(sigma10 {percent(limits['sigma10_fraction'], signed=False)}): "
-        + (f"forced sell, {line['risk']['reason_code']}" if line["decision"] is None else "no forced sell"),
+        f"(sigma10 {percent(limits['sigma10_fraction'], signed=False)}): " + _forced(line),
     )
+
+
+def _forced(line: Line) -> str:
+    if line["decision"] is not None:
+        return "no forced sell"
+    code = line["risk"]["reason_code"]
+    return f"forced sell, {code}" if line["sizing"]["order_id"] else f"an earlier forced sell goes on, {code}"
 
 
 def _decision(decision: Line | None, lesson: Line | None) -> Iterator[str]:

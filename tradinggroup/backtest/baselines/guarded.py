@@ -21,9 +21,8 @@ from tradinggroup.data.view import View
 from tradinggroup.risk.account import Account
 from tradinggroup.risk.exits import ExitRules, exit_rules
 from tradinggroup.risk.profile import RiskProfile
-from tradinggroup.risk.sizing import Sizing, size_action, size_forced_exit
+from tradinggroup.risk.sizing import Sizing, size_action, size_exit
 from tradinggroup.risk.thresholds import forced_exit
-from tradinggroup.risk.verdicts import ReasonCode
 from tradinggroup.risk.watch import RiskWatch, watch_close
 from tradinggroup.settings import ForecastSettings
 
@@ -85,15 +84,12 @@ class GuardedTrader:
         )
         is_inside = self._guard.stop_mode == "intraday"
         self.exits = exit_rules(watch.exits, profile) if is_inside else None
-        forced = None if is_inside else forced_exit(account, watch.exits)
-        sizing = self._sizing(forced, wanted, account=account, watch=watch, known=known)
+        code = None if is_inside else forced_exit(account, watch.exits)
+        forced = size_exit(code, account=account, style=watch.exits.style, profile=profile)
+        sizing = forced if forced is not None else self._sizing(wanted, account=account, watch=watch, known=known)
         return self._intent(sizing, forced=forced is not None)
 
-    def _sizing(
-        self, forced: ReasonCode | None, wanted: OrderIntent | None, *, account: Account, watch: RiskWatch, known: KnownAtClose
-    ) -> Sizing:
-        if forced is not None:
-            return size_forced_exit(forced, account=account, style=watch.exits.style, profile=self._guard.profile)
+    def _sizing(self, wanted: OrderIntent | None, *, account: Account, watch: RiskWatch, known: KnownAtClose) -> Sizing:
         return size_action(
             "hold" if wanted is None else wanted.action,
             account=account,
@@ -106,7 +102,7 @@ class GuardedTrader:
         )
 
     def _intent(self, sizing: Sizing, *, forced: bool) -> OrderIntent | None:
-        if not sizing.shares:
+        if not sizing.shares and sizing.ends_purchase is None:
             return None
         return OrderIntent(
             shares=sizing.shares,
@@ -116,6 +112,7 @@ class GuardedTrader:
             forced=forced,
             wanted_shares=sizing.wanted_shares,
             limits=self._guard.profile.limits,
+            ends_purchase=sizing.ends_purchase,
         )
 
 
