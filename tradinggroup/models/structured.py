@@ -23,7 +23,9 @@ from tradinggroup.models.schema_errors import one_line, schema_failure
 LONGEST_CHARACTERS = 100_000
 """Of an answer: some twenty times what a card's `max_tokens` gives (ours)."""
 _MOST_STARTS = 1000
-"""Opening braces of a text that are tried (ours): a text full of them must not take long."""
+"""Objects in a text that are tried (ours): a text full of them must not take long."""
+_START = re.compile(r"\[\s*\{|[{}]")
+_PROSE = re.compile(r"\{[^{}\"':]+\}")
 _FENCE = re.compile(r"```[A-Za-z]*[ \t]*\r?\n(.*?)\r?\n?```", re.DOTALL)
 _NON_FINITE = {"NaN": FailureKind.NOT_A_NUMBER, "Infinity": FailureKind.INFINITE, "-Infinity": FailureKind.INFINITE}
 
@@ -61,18 +63,26 @@ def split_thinking(text: str) -> tuple[str, str]:
 
 
 def last_object(text: str) -> str | None:
-    """The last JSON object that stands in `text` on its own, not inside another one; None where there is none."""
-    decoder, found, place = json.JSONDecoder(), None, text.find("{")
+    """The last JSON object (or list of them) that stands in `text` on its own, not inside another one; None where there is none.
+
+    None, too, where a brace opens what is no whole object, or closes nothing: such a text may hold an answer that was cut off or
+    written wrongly, and a draft or an example beside it must not pass for it. Braces around words (`{name}`) before the object are prose.
+    """
+    decoder, found, end = json.JSONDecoder(), None, 0
     for _ in range(_MOST_STARTS):
-        if place < 0:
-            break
+        start = _START.search(text, end)
+        if start is None:
+            return found
+        prose = _PROSE.match(text, start.start())
+        if prose:
+            found, end = None, prose.end()
+            continue
         try:
-            _, end = decoder.raw_decode(text, place)
-            found = text[place:end]
+            _, end = decoder.raw_decode(text, start.start())
         except (ValueError, RecursionError):
-            end = place + 1
-        place = text.find("{", end)
-    return found
+            return None
+        found = text[start.start() : end]
+    return None
 
 
 def _json_value(text: str, rung: Rung) -> Any | Failure:
