@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Run
+from tradinggroup import __version__
 from tradinggroup.cli import main as entry
 from tradinggroup.cli import runs as runs_command
 from tradinggroup.cli.main import as_known_error, notes_of, run
@@ -125,3 +126,9 @@ def test_notes_of_libraries_are_not_shown() -> None:
     problem.add_note("the run folder stays readable: here")
     assert notes_of(problem) == ["the run folder stays readable: here"]
     assert notes_of(KeyboardInterrupt()) == []
+
+
+def test_the_package_runs_as_a_module() -> None:
+    done = subprocess.run([sys.executable, "-m", "tradinggroup", "--version"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert __version__ in done.stdout

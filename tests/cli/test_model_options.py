@@ -88,3 +88,19 @@ def test_a_wrong_registry_is_an_error_of_usage(project_folder: Path, tg: Run) ->
     result = tg("models", "list")
     assert (result.exit_code, result.out) == (2, "")
     assert "MODEL_REGISTRY_INVALID: models.toml: servers.x: unknown key base_ur. Did you mean base_url?" in result.err
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (("--model", "decision="), "USAGE: --model decision= names no model"),
+        (("--model", "=openai:x"), "USAGE: --model =openai:x names no agent"),
+        (("--max-cost-usd", "0"), "USAGE: max_cost_usd of 0 would spend nothing"),
+        (("--max-cost-usd", "0.0"), "USAGE: max_cost_usd of 0 would spend nothing"),
+        (("--set", "max_cost_usd=0"), "USAGE: max_cost_usd of 0 would spend nothing"),
+    ],
+)
+def test_options_that_say_nothing_are_refused(tg: Run, words: tuple[str, ...], text: str) -> None:
+    result = tg("config", "show", "study", *words)
+    assert (result.exit_code, result.out) == (2, "")
+    assert result.err.startswith(text)

@@ -97,3 +97,16 @@ def test_a_placeholder_key_tears_no_holes(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:1/v1")
     monkeypatch.setenv("OPENAI_API_KEY", "x")
     assert Endpoint.from_environment().clean("the axis") == "the axis"
+
+
+@pytest.mark.parametrize("before", ["", "Bearer ", "a", "ab", "abc"])
+def test_a_key_in_another_case_or_in_base64_is_not_shown(monkeypatch: pytest.MonkeyPatch, before: str) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:1/v1")
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    endpoint = Endpoint.from_environment()
+    encoded = base64.b64encode(f"{before}{KEY}.".encode()).decode()
+    for spelling in (KEY.upper(), KEY.title(), quote(KEY.upper(), safe="").lower()):
+        assert endpoint.clean(f"it was {spelling}.") == "it was [key]."
+    assert "[key]" in endpoint.clean(encoded)
+    middle = base64.b64encode(before.encode() + KEY.encode()).decode()[len(before) * 4 // 3 + 4 : -8]
+    assert middle not in endpoint.clean(encoded)

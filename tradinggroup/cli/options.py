@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tradinggroup.cli.output import split_list
+from tradinggroup.errors import ErrorCode, UsageError
 
 if TYPE_CHECKING:
     from tradinggroup.experiment import Override
@@ -52,6 +53,7 @@ SETTING_OPTIONS = (
     SettingOption("seed", "--seed", "N", "Seed of every random stream."),
 )
 MODEL = "model"
+MAX_COST = "max_cost_usd"
 SET_HELP = "Any setting, such as agents.news_sentiment.k=5; repeat for more."
 
 
@@ -97,7 +99,26 @@ def _overrides(options: dict[str, Any], settings: Sequence[str]) -> Overrides:
         if options[option.flag] is not None and option.key != MODEL
     ]
     models = split_list(options["--model"]) or []
-    return [*given, *map(_model_override, models), *(parse_set(text) for text in settings)]
+    found = [*given, *map(_model_override, models), *(parse_set(text) for text in settings)]
+    for override in found:
+        _refuse_no_money(override)
+    return found
+
+
+def _refuse_no_money(override: Override) -> None:
+    """A typed budget of 0 means to spend nothing; as a setting it would mean no limit."""
+    if override.key != MAX_COST:
+        return
+    try:
+        is_nothing = float(str(override.value)) == 0
+    except ValueError:
+        return
+    if is_nothing:
+        raise UsageError(
+            ErrorCode.USAGE,
+            f"{MAX_COST} of 0 would spend nothing",
+            remedy="Leave it out for no limit, or ask no server with --calls replay.",
+        )
 
 
 def _model_override(text: str) -> Override:
@@ -107,4 +128,6 @@ def _model_override(text: str) -> Override:
     agent, equals, model = text.partition("=")
     if not equals or ":" in agent:  # a server's name of a model may hold the sign
         return Override(MODEL, text, "--model")
+    if not (agent.strip() and model.strip()):
+        raise UsageError(ErrorCode.USAGE, f"--model {text} names no {'model' if agent.strip() else 'agent'}", remedy="Write AGENT=MODEL.")
     return Override("agent_models", {agent.strip(): model.strip()}, "--model")

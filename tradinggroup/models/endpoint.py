@@ -81,9 +81,13 @@ class Endpoint:
         return text
 
     def _secrets(self) -> Iterator[str]:
-        """The key, and what an address with `user:password@` sends in its place: both, and their form in the Basic header."""
+        """The key, and what an address with `user:password@` sends in its place: both, and their form in the Basic header.
+
+        Of the key also the stretch that base64 makes of it, alone or behind `Bearer `, at each of the three places where it may begin.
+        """
         if self.key is not None:
             yield self.key
+            yield from (_in_base64(self.key, place) for place in range(3))
         parts = urlsplit(self.base_url)
         user, password = unquote(parts.username or ""), unquote(parts.password or "")
         if user or password:
@@ -91,11 +95,21 @@ class Endpoint:
         yield from (password, user)
 
 
+def _in_base64(secret: str, place: int) -> str:
+    """The characters of base64 that depend on `secret` alone, where it begins `place` bytes behind a group of three."""
+    encoded = base64.b64encode(b"\0" * place + secret.encode()).decode().rstrip("=")
+    end = len(encoded) - ((place + len(secret.encode())) % 3 != 0)
+    return encoded[-(-place * 4 // 3) : end]
+
+
 @cache
 def _spellings(secret: str) -> re.Pattern[str]:
-    """Every way in which JSON, a URL or plain text may spell `secret`: each character as it is, escaped, by number or percent-encoded."""
-    characters = (rf"(?:\\?{re.escape(one)}|(?i:\\u{ord(one):04x}|%{ord(one):02x}))" for one in secret)
-    return re.compile("".join(characters))
+    """Every way in which JSON, a URL or plain text may spell `secret`, in either case.
+
+    Each character as it is, escaped, by number or percent-encoded.
+    """
+    characters = (rf"(?:\\?{re.escape(one)}|\\u{ord(one):04x}|%{ord(one):02x})" for one in secret)
+    return re.compile("".join(characters), re.IGNORECASE)
 
 
 def _server(base_url: str, variable: str) -> str:
