@@ -25,6 +25,7 @@ from tradinggroup.data.records import CorporateAction
 from tradinggroup.risk.account import Account
 from tradinggroup.risk.costs import Commission, Slippage
 from tradinggroup.risk.profile import Limits
+from tradinggroup.risk.verdicts import ReasonCode
 
 SESSIONS = 14
 
@@ -32,7 +33,8 @@ SESSIONS = 14
 class Guarded:
     """Orders by position, and exits that change with them."""
 
-    def __init__(self, orders: dict[int, int], exits: dict[int, ExitRules | None]) -> None:
+    def __init__(self, orders: dict[int, int], exits: dict[int, ExitRules | None], ended: frozenset[int] = frozenset()) -> None:
+        self.ended = {day(place) for place in ended}
         self.orders = {day(place): shares for place, shares in orders.items()}
         self.by_session = {day(place): rules for place, rules in exits.items()}
         self.exits: ExitRules | None = None
@@ -40,7 +42,9 @@ class Guarded:
     def on_close(self, session: date, account: Account) -> OrderIntent | None:
         self.exits = self.by_session.get(session, self.exits)
         shares = self.orders.get(session)
-        return None if shares is None else intent(shares, style="balanced")
+        if shares is None:
+            return replace(intent(0), ends_purchase=ReasonCode.COOL_DOWN) if session in self.ended else None
+        return intent(shares, style="balanced")
 
 
 PRICE = st.floats(5.0, 50.0).map(lambda price: round(price, 2))
@@ -68,6 +72,7 @@ class World:
     bars: list[tuple[float, float, float, float, int] | None]
     actions: list[CorporateAction]
     is_ended: bool
+    membership: tuple[tuple[date, date | None], ...] = ()
 
     def market(self) -> SymbolMarket:
         """Bars with highs and lows beyond open and close, and volumes."""
@@ -79,19 +84,24 @@ class World:
             low_usd=window.low_usd * [1 - bar[3] for bar in some] if some else window.low_usd,
             volume_shares=window.volume_shares * 0 + [float(bar[4]) for bar in some] if some else window.volume_shares,
             is_ended=self.is_ended,
+            membership=self.membership,
         )
 
 
 ACTIONS = st.lists(
     st.builds(split, PLACE, st.sampled_from([2.0, 3.0, 1 / 3, 0.1, 1.5])) | st.builds(dividend, PLACE, st.floats(0.01, 3.0)), max_size=4
 )
-WORLDS = st.builds(World, bars=st.lists(BAR, min_size=SESSIONS, max_size=SESSIONS), actions=ACTIONS, is_ended=st.booleans())
+SPANS = st.sampled_from([(), (), ((day(1), day(5)), (day(8), None))])
+WORLDS = st.builds(
+    World, bars=st.lists(BAR, min_size=SESSIONS, max_size=SESSIONS), actions=ACTIONS, is_ended=st.booleans(), membership=SPANS
+)
 
 
 @given(
     world=WORLDS,
     orders=st.dictionaries(PLACE, st.integers(-600, 600), max_size=10),
     exits=st.dictionaries(PLACE, st.none() | EXIT, max_size=8),
+    ended=st.frozensets(PLACE, max_size=6),
     is_guarded=st.booleans(),
     fill=st.sampled_from(["next_open", "next_close", "same_close"]),
     cap=st.sampled_from([0.0, 0.1, 0.5, 1.0]),
@@ -105,6 +115,7 @@ def test_the_books_agree_with_the_engine_whatever_happens(
     world: World,
     orders: dict[int, int],
     exits: dict[int, ExitRules | None],
+    ended: frozenset[int],
     is_guarded: bool,
     fill: Any,
     cap: float,
@@ -114,7 +125,7 @@ def test_the_books_agree_with_the_engine_whatever_happens(
     limits: Limits | None,
     haircut: float,
 ) -> None:
-    trader = Guarded({place: shares for place, shares in orders.items() if shares}, exits)
+    trader = Guarded({place: shares for place, shares in orders.items() if shares}, exits, ended)
     run_checked(
         world.market(),
         trader,

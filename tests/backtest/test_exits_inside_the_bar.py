@@ -290,6 +290,12 @@ def test_a_smaller_sale_ends_where_the_rest_of_an_exit_is_larger() -> None:
     assert {row["order_id"]: row["status"] for row in result.orders[1:]} == {"X-2024-01-02": "unfilled", "X-2024-01-03-stop": "filled"}
 
 
+def test_a_rest_that_a_reverse_split_swallows_does_not_bar_the_next_exit() -> None:
+    bars = [(10.0, 10.0, 10.0, 10.0, 1e4)] * 2 + [(9.8, 9.9, 9.0, 9.5, 240.0), (95.0, 96.0, 85.0, 86.0, 1e4)]
+    result = play(market(bars, split(3, 0.1)), Guarded({0: 60}, HALF), commission=FREE, execution=replace(TENTH, fill="same_close"))
+    assert [(fill["session"], fill["shares"]) for fill in result.fills] == [(day(0), 60), (day(2), -24), (day(3), -1)]
+
+
 def test_a_target_starts_no_cool_down() -> None:
     trader = Guarded({0: 50}, RULES)
     result = play(market([FLAT, FLAT, (118.0, 120.0, 117.0, 119.0), FLAT]), trader, commission=FREE)

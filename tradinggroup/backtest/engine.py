@@ -257,7 +257,7 @@ class _AccountRun:
 
     def _exit_inside(self, broker: AccountBroker, rules: ExitRules) -> None:
         """Sell where the bar has reached the stop or the target; an exit that the volume still holds back is not set off anew."""
-        if self._waiting is not None and self._waiting.exit_code is not None:
+        if self._waiting is not None and self._waiting.exit_code is not None and self._waiting.shares:
             return
         bar, cost_usd = self._bar, broker.average_cost_usd
         high_usd, low_usd = float(self._market.high_usd[bar]), float(self._market.low_usd[bar])

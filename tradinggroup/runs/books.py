@@ -124,7 +124,7 @@ class Books:
             self._end(self._waiting)
 
     def _exit_inside(self, bar: Bar, guard: Exits) -> None:
-        is_selling = self._waiting is not None and self._waiting["is_exit"]
+        is_selling = self._waiting is not None and self._waiting["is_exit"] and self._waiting["left"]
         found = None if is_selling else guard.inside(bar, self._cost_usd)
         if found is None:
             return
