@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -27,7 +28,7 @@ from tradinggroup.models.registry import is_local
 from tradinggroup.retrieval.embedding import HashingEmbedder
 from tradinggroup.retrieval.ports import RetrievalParts, Vectors
 from tradinggroup.retrieval.registry import make_retrieval
-from tradinggroup.runs.agents_job import run_agents
+from tradinggroup.runs.agents_job import COLLECT_AFTER_OBJECTS, run_agents
 from tradinggroup.runs.progress import NoProgress
 from tradinggroup.runs.rows import csv_line, json_line
 from tradinggroup.runs.worker_messages import Answered, Ended, Job, Lines, Noted, Question, portable
@@ -141,6 +142,7 @@ class LinkedSink:
 def main() -> None:
     """Work for the run at the other end of the open file that the command line names."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run stops its workers itself
+    gc.set_threshold(COLLECT_AFTER_OBJECTS)
     build_graphs()  # loads what takes longest, while the run still gets its job together
     with refuse_network():
         work(Connection(int(sys.argv[1])))
