@@ -120,3 +120,14 @@ def test_an_empty_ledger_is_whole(tg: Run, study: Path) -> None:
     result = tg("runs", "--ledger")
     assert (result.exit_code, result.out.splitlines()[0]) == (0, "the ledger is empty: no run was started since there is one")
     assert study.exists()
+
+
+@pytest.mark.parametrize("line", ['{"kind":"start"}', '{"kind":"end","line":9}', '{"kind":"unseal"}', "[1]"])
+def test_a_line_of_another_shape_stops_no_run_and_no_page(tg: Run, study: Path, line: str) -> None:
+    (study / "ledger.jsonl").write_text(f"{line}\n", encoding="utf-8")
+    assert tg("backtest", "study").exit_code == 0
+    page = tg("runs", "--ledger")
+    assert page.exit_code == 1
+    assert "BROKEN at line 1 of 3" in page.out
+    assert "the ledger is damaged: line 1" in tg("show", "latest").out
+    assert tg("report", "--all").exit_code == 0

@@ -13,6 +13,7 @@ from tests.runs.factory import make_project
 from tradinggroup.errors import DataError, ErrorCode
 from tradinggroup.project import Project
 from tradinggroup.runs.ledger_file import FIRST_PREVIOUS, Fault, hash_of, open_ledger, read_ledger
+from tradinggroup.runs.ledger_trials import trials_of
 
 APPEND = """
 import sys
@@ -21,7 +22,7 @@ from tradinggroup.project import Project
 from tradinggroup.runs.ledger_file import open_ledger
 for number in range(25):
     with open_ledger(Project(Path(sys.argv[1]))) as book:
-        book.append("end", run_id=f"{sys.argv[2]}-{number}")
+        book.append("end", run_id=f"{sys.argv[2]}-{number}", status="success")
 """
 
 
@@ -85,6 +86,33 @@ def test_a_half_line_and_a_line_that_is_no_json_are_found(project: Project) -> N
     assert len(read_ledger(project).entries) == 5
 
 
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ('{"kind":"start"}', "is no start line: line is missing"),
+        ('{"kind":"end","line":9}', "is no end line: previous is missing"),
+        ('{"kind":["start"]}', "is of no kind"),
+        ('{"line":6,"previous":"x","at":"y","kind":"unseal","run_id":"a"}', "is no unseal line: reason is missing"),
+        ('{"line":6,"previous":"x","at":"y","kind":"start","run_id":7,"trial":"t"}', "is no start line: run_id is missing or no such"),
+        ('{"line":6,"previous":"x","at":"y","kind":"start","run_id":"a","trial":"t","bundle":3}', "is no start line: bundle"),
+        (
+            '{"line":6,"previous":"x","at":"y","kind":"end","run_id":"run1","status":"success","returns":{"a":1}}',
+            "returns is missing or no",
+        ),
+        ('{"line":6,"previous":"x","at":"y","kind":"end","run_id":"run1","status":"success","trades":"3"}', "trades is missing or no"),
+    ],
+)
+def test_a_line_of_another_shape_is_damage_and_stops_nobody(project: Project, line: str, says: str) -> None:
+    project.ledger_file.write_bytes(project.ledger_file.read_bytes() + line.encode() + b"\n")
+    assert fault_of(project).line == 6
+    assert says in fault_of(project).text
+    assert [trial.hash for trial in trials_of(read_ledger(project).entries)] == ["t0", "t1", "t2", "t3", "t4"]
+    with open_ledger(project) as book:
+        assert book.append("start", run_id="later", trial="t9").line == 7
+    assert read_ledger(project).entries[-1]["run_id"] == "later"
+    assert fault_of(project).line == 6
+
+
 def test_a_ledger_deleted_as_a_whole_is_missed(project: Project) -> None:
     project.ledger_file.unlink()
     assert fault_of(project).line == 1
@@ -93,20 +121,20 @@ def test_a_ledger_deleted_as_a_whole_is_missed(project: Project) -> None:
 def test_a_cut_is_written_down_before_the_next_line_could_hide_it(project: Project) -> None:
     project.ledger_file.write_bytes(b"".join(lines_of(project)[:3]))
     with open_ledger(project) as book:
-        book.append("start", run_id="later")
+        book.append("start", run_id="later", trial="t")
     entries = read_ledger(project).entries
     assert [entry["kind"] for entry in entries] == ["start"] * 3 + ["damage", "start"]
     assert fault_of(project).line == 4
     assert "5 lines were written, 3 are there" in fault_of(project).text
     with open_ledger(project) as book:
-        book.append("start", run_id="even later")
+        book.append("start", run_id="even later", trial="t")
     assert [entry["kind"] for entry in read_ledger(project).entries].count("damage") == 1
 
 
 def test_an_append_after_a_half_line_stands_on_a_line_of_its_own(project: Project) -> None:
     project.ledger_file.write_bytes(project.ledger_file.read_bytes()[:-20])
     with open_ledger(project) as book:
-        book.append("start", run_id="later")
+        book.append("start", run_id="later", trial="t")
     assert read_ledger(project).entries[-1]["run_id"] == "later"
     assert fault_of(project).line == 5
 
@@ -115,7 +143,7 @@ def test_a_clone_without_the_head_takes_the_ledger_as_it_stands(project: Project
     project.ledger_head.unlink()
     assert read_ledger(project).fault is None
     with open_ledger(project) as book:
-        place = book.append("start", run_id="here")
+        place = book.append("start", run_id="here", trial="t")
     assert place.line == 6
     assert read_ledger(project).fault is None
     assert read_ledger(project).holds(place)
@@ -125,7 +153,7 @@ def test_a_longer_ledger_than_the_head_knows_is_whole(project: Project) -> None:
     """Such as after a pull of what others committed."""
     known = project.ledger_head.read_bytes()
     with open_ledger(project) as book:
-        book.append("start", run_id="elsewhere")
+        book.append("start", run_id="elsewhere", trial="t")
     project.ledger_head.write_bytes(known)
     assert read_ledger(project).fault is None
 

@@ -40,13 +40,13 @@ def begin_in_ledger(
 ) -> tuple[RunWriter, Header]:
     """A new folder, its first line in the ledger, and the header that says so.
 
-    Raises DataError LEDGER_UNWRITABLE without leaving a folder.
+    Raises DataError LEDGER_UNWRITABLE. Whatever is raised, no folder is left.
     """
     with open_ledger(project) as book:
         writer = make_writer()
         try:
             return writer, _entered(book, project, inputs, named(header, writer.run_id), sessions=sessions, unsealing=unsealing)
-        except DataError:
+        except BaseException:
             writer.close()
             shutil.rmtree(writer.folder, ignore_errors=True)
             raise

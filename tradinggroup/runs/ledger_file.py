@@ -21,6 +21,7 @@ import orjson
 from tradinggroup.clock import iso_utc, utc_now
 from tradinggroup.errors import DataError, ErrorCode
 from tradinggroup.project import Project
+from tradinggroup.runs.ledger_shapes import fault_of_shape
 
 Entry = dict[str, Any]
 EventKind = Literal["start", "end", "unseal", "damage"]
@@ -52,7 +53,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """What stands in the file. `entries` are the lines that can be read, in order."""
+    """What stands in the file. `entries` are the lines that can be read and have the shape of their kind, in order."""
 
     entries: tuple[Entry, ...] = ()
     hashes: tuple[str, ...] = ()
@@ -142,7 +143,7 @@ def parsed(content: bytes, head: Place | None) -> Ledger:
     lines += [rest] if rest else []
     hashes = tuple(map(hash_of, lines))
     read = [_entry(line) for line in lines]
-    entries = tuple(entry for entry in read if entry is not None)
+    entries = tuple(entry for entry in read if not isinstance(entry, str))
     fault = _chain_fault(read, hashes) or (Fault(len(lines), "is cut short") if rest else None)
     return Ledger(entries, hashes, fault or _head_fault(hashes, head))
 
@@ -162,11 +163,11 @@ def unwritable(path: Path, reason: str) -> DataError:
     )
 
 
-def _chain_fault(read: Sequence[Entry | None], hashes: Sequence[str]) -> Fault | None:
+def _chain_fault(read: Sequence[Entry | str], hashes: Sequence[str]) -> Fault | None:
     previous = FIRST_PREVIOUS
     for number, (entry, own) in enumerate(zip(read, hashes, strict=True), start=1):
-        if entry is None:
-            return Fault(number, "is cut short or no JSON")
+        if isinstance(entry, str):
+            return Fault(number, entry)
         if entry.get("line") != number:
             return Fault(number, f"calls itself line {entry.get('line')}: lines before it were taken out or put in")
         if entry.get("previous") != previous:
@@ -185,12 +186,13 @@ def _head_fault(hashes: Sequence[str], head: Place | None) -> Fault | None:
     return Fault(head.line, "is not as it was written")
 
 
-def _entry(line: bytes) -> Entry | None:
+def _entry(line: bytes) -> Entry | str:
+    """The line, or what is wrong with it."""
     try:
         value = orjson.loads(line)
     except ValueError:
-        return None
-    return value if isinstance(value, dict) else None
+        return "is cut short or no JSON"
+    return (fault_of_shape(value) or value) if isinstance(value, dict) else "is cut short or no JSON"
 
 
 def _content(path: Path) -> bytes:

@@ -10,7 +10,7 @@ from tradinggroup.runs.ledger_file import Entry
 from tradinggroup.runs.returns import unpacked
 
 
-@dataclass(slots=True)
+@dataclass
 class Trial:
     """One configuration, and every run of it. A run that was looked at unfinished is one of them."""
 
