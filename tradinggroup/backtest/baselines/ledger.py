@@ -70,7 +70,7 @@ def accounts_of_paths(
         _act(accounts, market.actions[position])
         bar = bars.get(position)
         if bar is not None:
-            room = _room_shares(execution, float(market.volume_shares[bar]))
+            room = _room_shares(execution, float(market.volume_shares[bar]), count)
             accounts.mark_usd = float(market.close_usd[bar])
             price_usd = float(market.open_usd[bar]) if execution.fill == "next_open" else accounts.mark_usd
             _fill(accounts, price_usd, costs, room)
@@ -113,20 +113,26 @@ def _rebased(counts: Counts, ratio: float) -> Counts:
     return whole
 
 
-def _room_shares(execution: Execution, volume_shares: float) -> int | None:
-    """What an order may take of a bar's volume; None without a cap."""
-    return math.floor(execution.volume_cap_fraction * volume_shares) if execution.volume_cap_fraction else None
+def _room_shares(execution: Execution, volume_shares: float, count: int) -> Counts | None:
+    """(2, `count` accounts): what a bar's volume lets each buy, and sell; None without a cap."""
+    if not execution.volume_cap_fraction:
+        return None
+    return np.full((2, count), math.floor(execution.volume_cap_fraction * volume_shares), dtype=np.int64)
 
 
-def _fill(accounts: _Accounts, quoted_usd: float, costs: Costs, room_shares: int | None) -> None:
-    """Fill the waiting orders at a price, as `risk.sizing.fit_at_open` and the room in the bar let them; the rest waits."""
+def _fill(accounts: _Accounts, quoted_usd: float, costs: Costs, room_shares: Counts | None) -> None:
+    """Fill the waiting orders at a price, as `risk.sizing.fit_at_open` and the room in the bar let them; the rest waits.
+
+    What fills is taken off `room_shares`.
+    """
     if not accounts.ordered.any():
         return
     fitted = _fitted(accounts, accounts.ordered, quoted_usd, costs)
     filled = fitted
     if room_shares is not None:
-        part = np.sign(fitted) * np.minimum(np.abs(fitted), room_shares)
+        part = np.sign(fitted) * np.minimum(np.abs(fitted), np.where(fitted > 0, *room_shares))
         filled = np.where(part == fitted, fitted, _fitted(accounts, part, quoted_usd, costs))
+        room_shares -= np.maximum([filled, -filled], 0)
     prices_usd = _prices_usd(filled, quoted_usd, costs)
     fees_usd = commissions_usd(np.abs(filled), prices_usd, costs.commission)
     accounts.cash_usd = accounts.cash_usd - filled * prices_usd - np.where(filled != 0, fees_usd, 0.0)
@@ -162,7 +168,7 @@ def _delist(accounts: _Accounts, execution: Execution) -> None:
 
 
 def _fill_new(
-    accounts: _Accounts, close_usd: float, costs: Costs, room_shares: int | None, *, is_new: npt.NDArray[np.bool_], rest: Counts
+    accounts: _Accounts, close_usd: float, costs: Costs, room_shares: Counts | None, *, is_new: npt.NDArray[np.bool_], rest: Counts
 ) -> None:
     """Fill the orders that were decided at this close; the `rest` of earlier ones has had its part of the bar."""
     accounts.ordered = np.where(is_new, accounts.ordered, 0)
