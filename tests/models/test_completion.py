@@ -13,12 +13,17 @@ from tradinggroup.models import completion
     ("counts", "expected"),
     [
         ((11, 7), (11, 7)),
-        ((10**30, 7), (0, 7)),
-        ((-1, 7), (0, 7)),
-        ((True, "7"), (0, 0)),
+        ((2000.0, 7.0), (2000, 7)),
+        ((11, 0), (11, 0)),
+        ((10**30, 7), (0, 0)),
+        ((11, 1e300), (0, 0)),
+        ((-1, 7), (0, 0)),
+        ((0, 7), (0, 0)),
+        ((11, "7"), (0, 0)),
+        ((True, 7), (0, 0)),
         ((None, 1.5), (0, 0)),
     ],
 )
-def test_token_counts_that_no_file_can_hold_are_zero(counts: tuple[object, object], expected: tuple[int, int]) -> None:
+def test_a_count_that_is_none_leaves_the_call_uncounted(counts: tuple[object, object], expected: tuple[int, int]) -> None:
     usage = completion._usage(json.loads(json.dumps({"prompt_tokens": counts[0], "completion_tokens": counts[1]})))
     assert (usage.prompt_tokens, usage.completion_tokens) == expected

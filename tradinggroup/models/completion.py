@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from tradinggroup.models.lookahead import cited_pages
 from tradinggroup.models.port import Failure, FailureKind, Usage
 from tradinggroup.models.structured import split_thinking
 from tradinggroup.models.tool_calls import read_tool_call
+from tradinggroup.models.unmetered import NOT_BILLED
 
 _DETAIL_CHARACTERS = 200
 _KEPT_CHARACTERS = 100_000
@@ -30,6 +31,12 @@ class Completion:
     """Alternatives of the answer's first token with their log-probabilities, where they were asked for and given."""
     status: int | None = None
     """The HTTP status, where there is no completion because of it."""
+
+    @property
+    def is_unmetered(self) -> bool:
+        """Whether it was paid for by tokens that the server did not count."""
+        is_answer = self.failure is None or self.failure.kind not in NOT_BILLED
+        return is_answer and self.usage == Usage()
 
     def cleaned(self, clean: Callable[[str], str]) -> Completion:
         """The same with `clean` applied to every text in it."""
@@ -125,10 +132,25 @@ def _first_tokens(body: Any) -> tuple[tuple[str, float], ...]:
     return tuple((token, logprob) for token, logprob in found if isinstance(token, str) and logprob == logprob)
 
 
+def usage_of_call(completions: Sequence[Completion]) -> Usage:
+    """Tokens of a call that took several turns; none at all where one of its answers was not counted, so that it is known as such."""
+    if any(each.is_unmetered for each in completions):
+        return Usage()
+    return sum((each.usage for each in completions), Usage())
+
+
 def _usage(body: Any) -> Usage:
-    """Tokens as the server counted them; what is no count that a file can hold is zero."""
-    counts = [body.get(name) if isinstance(body, dict) else None for name in ("prompt_tokens", "completion_tokens")]
-    return Usage(*(count if type(count) is int and 0 <= count <= MOST_TOKENS else 0 for count in counts))
+    """Tokens as the server counted them. Nothing where one of the two is no count that a file can hold, or the prompt took none."""
+    counts = [_count(body.get(name)) if isinstance(body, dict) else None for name in ("prompt_tokens", "completion_tokens")]
+    prompt, answer = counts
+    return Usage(prompt, answer) if prompt and answer is not None else Usage()
+
+
+def _count(value: Any) -> int | None:
+    """A count, also where it was written as 2000.0."""
+    if type(value) is float and value.is_integer():
+        value = int(value)
+    return value if type(value) is int and 0 <= value <= MOST_TOKENS else None
 
 
 def _model_returned(body: dict[str, Any]) -> str:

@@ -6,13 +6,16 @@ No tokenizer is at hand for every model, so the count errs on the high side.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from tradinggroup.errors import ErrorCode, UsageError
 from tradinggroup.models.port import FailureKind, Message, ModelReply, ModelRequest
 from tradinggroup.models.registry_entries import ModelEntry
 from tradinggroup.models.text_length import TOKENS_PER_MESSAGE, estimated_tokens
-from tradinggroup.models.turn import DEFAULT_MAX_TOKENS
+from tradinggroup.models.turn import DEFAULT_MAX_TOKENS, plain_body
 
+BOUNDS = ("max_tokens", "max_completion_tokens")
+"""Parameters that bound the answer, as they are called here; a model's entry may send them under another name."""
 _TOO_LONG = re.compile(
     r"exceed_context_size|context_length_exceeded|(context|prompt|input)\W+(length|size|window)\W.{0,80}?(exceed|long|large|maximum)"
     r"|(exceed|longer|larger|maximum).{0,80}?context\W+(length|size|window)|prompt is too long|too many (input |prompt )?tokens",
@@ -25,17 +28,33 @@ def prompt_tokens(messages: tuple[Message, ...]) -> int:
     return sum(estimated_tokens(message.content) + TOKENS_PER_MESSAGE for message in messages)
 
 
-def answer_tokens(request: ModelRequest) -> int:
-    """The longest answer that the request allows."""
-    value = request.parameters.get("max_completion_tokens", request.parameters.get("max_tokens"))
-    return value if isinstance(value, int) else DEFAULT_MAX_TOKENS
+def answer_bound(request: ModelRequest, entry: ModelEntry | None) -> int | None:
+    """Most tokens that the server may answer with to the request as its model is sent it, all choices (`n`) together.
+
+    None where nothing that is sent bounds them: the parameter is left out, or is no count. Of two bounds the larger holds.
+    """
+    body: Mapping[str, object] = plain_body("", request, request.messages)
+    renamed: Mapping[str, str] = {}
+    if entry is not None:
+        body, renamed = entry.fitted(body), entry.rename_parameters
+    names = {*BOUNDS, *(renamed[name] for name in BOUNDS if name in renamed)}
+    bounds, choices = [body[name] for name in names if name in body], body.get("n", 1)
+    counts = [value for value in (*bounds, choices) if type(value) is int and value >= 1]
+    if not bounds or len(counts) <= len(bounds):
+        return None
+    return max(counts[:-1]) * counts[-1]
+
+
+def answer_tokens(request: ModelRequest, entry: ModelEntry | None = None) -> int:
+    """The longest answer that the request allows; where nothing bounds it, the bound that is sent where a card names none."""
+    return answer_bound(request, entry) or DEFAULT_MAX_TOKENS
 
 
 def check_fits(request: ModelRequest, entry: ModelEntry) -> None:
     """Raise UsageError PROMPT_TOO_LONG where prompt and longest answer are more than the context; nothing for an unknown context."""
     if entry.context_tokens is None:
         return
-    needed = prompt_tokens(request.messages) + answer_tokens(request)
+    needed = prompt_tokens(request.messages) + answer_tokens(request, entry)
     if needed > entry.context_tokens:
         raise too_long(
             request, f"about {needed:,} tokens with its answer, and the context of {request.model} holds {entry.context_tokens:,}"

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import replace as with_changes
-from typing import Literal
+from typing import Literal, Protocol, runtime_checkable
 
 from tradinggroup.errors import ErrorCode, ProviderError, TradinggroupError, UsageError, did_you_mean
 from tradinggroup.models.budget import Budget
@@ -51,6 +51,15 @@ class CallStatistics:
     """By model asked, every name (and fingerprint) that its server gave for what answered."""
     live_usage: Usage
     """Tokens of the live calls alone: what this execution spent."""
+
+
+@runtime_checkable
+class Prepared(Protocol):
+    """A model that has something to find out before it is asked."""
+
+    async def prepare(self, request: ModelRequest) -> None:
+        """Find it out; raises as `answer` does."""
+        ...
 
 
 class Gateway:
@@ -113,8 +122,7 @@ class Gateway:
         reply = self._recorded(request)
         if reply is None:
             reply = await (self._compute(request) if is_local(request.model) else self._ask_once(request))
-        if not self._run_store.readonly:
-            self._run_store.put_call(request)
+        self._run_store.put_call(request)
         self._count(request, reply)
         self._end_if_it_searched(request, reply)
         return reply
@@ -167,9 +175,11 @@ class Gateway:
     async def _ask(self, request: ModelRequest) -> ModelReply:
         model = self._model(request.model)
         async with self._slots.held((request.priority, request.session)):
-            if self._ended_by is not None:
-                raise self._ended_by
+            self._raise_if_ended()
             try:
+                if isinstance(model, Prepared):
+                    # Before anything is set aside: what is found out for all of them would wait for the room that they hold.
+                    await model.prepare(request)
                 reply = await self._paid(model, request)
             except TradinggroupError as error:
                 self._ended_by = error
@@ -181,12 +191,16 @@ class Gateway:
         self._end_if_outage(request, reply)
         return reply
 
+    def _raise_if_ended(self) -> None:
+        if self._ended_by is not None:
+            raise self._ended_by
+
     async def _paid(self, model: ChatModel, request: ModelRequest) -> ModelReply:
         """Ask, with the worst that it may cost set aside."""
         CALL_RANK.set((request.priority, request.session))
         if self._budget is None:
             return await model.answer(request)
-        async with self._budget.reserved(request) as replies:
+        async with self._budget.reserved(request, check=self._raise_if_ended) as replies:
             replies.append(await model.answer(request))
         return replies[0]
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from tradinggroup.models.answers import Answer
-from tradinggroup.models.completion import Completion
+from tradinggroup.models.completion import Completion, usage_of_call
 from tradinggroup.models.context_length import check_fits, end_if_too_long
 from tradinggroup.models.endpoint import OPENAI_SERVER
 from tradinggroup.models.port import Attempt, Failure, FailureKind, ModelReply, ModelRequest, Usage
@@ -63,14 +63,20 @@ class OpenAIChat:
         """What the server can do on each rung, and its address. Raises as `answer` does."""
         return await probe(self._server, parameters={}, is_whole=True), self._server.base_address
 
+    async def prepare(self, request: ModelRequest) -> None:
+        """What comes before the first call: whether the prompt fits, and on which rung the model is asked. Raises as `answer` does."""
+        if self._entry is not None:
+            check_fits(request, self._entry)
+        if request.schema is not YesNo:
+            await self._rungs.of(request, self._server)
+
     async def answer(self, request: ModelRequest) -> ModelReply:
         """Ask, repair once, or fail typed.
 
         Raises UsageError KEY_MISSING, or PROMPT_TOO_LONG for a prompt that does not fit into the model's context; ProviderError
         where the server refuses the key (401, 403), does not know the model or the path (404), or cannot be reached at all.
         """
-        if self._entry is not None:
-            check_fits(request, self._entry)
+        await self.prepare(request)
         reply = await (self._answer_yes_no(request) if request.schema is YesNo else self._answer_on_rung(request))
         end_if_too_long(request, reply)
         return reply
@@ -80,12 +86,12 @@ class OpenAIChat:
         tries: list[Attempt] = []
         messages = on_rung(request, rung)
         completion, answer = await take_turn(self._server, request, messages, rung, tries)
-        usage = completion.usage
+        turns = [completion]
         if completion.failure is not None and completion.failure.kind.is_repairable:
             again = repair_messages(messages, completion.text, completion.failure, rung)
             completion, answer = await take_turn(self._server, request, again, rung, tries)
-            usage += completion.usage
-        return _reply(request, completion, answer, usage, tries, rung=str(rung))
+            turns.append(completion)
+        return _reply(request, completion, answer, usage_of_call(turns), tries, rung=str(rung))
 
     async def _answer_yes_no(self, request: ModelRequest) -> ModelReply:
         """The verdict by log-probabilities, else by the answer. Whether the server gives them is found out once and remembered."""
@@ -111,7 +117,7 @@ class OpenAIChat:
         if self._gives_logprobs is None and _is_readable(plain):
             # Only now is it known that the server refused the parameters, not the text.
             self._gives_logprobs = False
-        return _yes_no_reply(request, replace(plain, usage=completion.usage + plain.usage), tries)
+        return _yes_no_reply(request, replace(plain, usage=usage_of_call([completion, plain])), tries)
 
     async def _ask_plainly(self, request: ModelRequest, tries: list[Attempt]) -> Completion:
         return await send(self._server, _yes_no_body(self.name, request, with_logprobs=False), key=request.key, tries=tries)
