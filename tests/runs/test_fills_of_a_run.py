@@ -17,6 +17,7 @@ from tradinggroup.models.rules import RulesAnalyst
 from tradinggroup.project import Project
 from tradinggroup.runs import execution
 from tradinggroup.runs.compare import compare_runs
+from tradinggroup.runs.cost_replay import replay_at_costs
 from tradinggroup.runs.execute import RunOptions, resume_run, run_experiment
 from tradinggroup.runs.folder import RunFolder
 from tradinggroup.runs.text_replay import text_replay
@@ -102,6 +103,17 @@ def test_replay_says_where_in_the_bar_a_fill_was(finished: tuple[Project, RunFol
     lines = text_replay(finished[1]).splitlines()
     assert any(line.startswith("  close  ") and " bought " in line for line in lines)
     assert any(line.startswith("  stop   ") and line.endswith("the stop was reached inside the bar") for line in lines)
+
+
+def test_orders_at_its_own_costs_give_its_fills_again(finished: tuple[Project, RunFolder], tmp_path: Path) -> None:
+    """Rests of stops go on, and under the strict profile those of purchases end, without anybody being asked again."""
+    project = demo_project(tmp_path)
+    strict = run_demo(project, risk="strict", symbols=["QFRN"], baselines=["buy_and_hold"], **{"execution.volume_cap_fraction": 0.00005})
+    assert any("ended_purchase" in line["sizing"] for line in strict.decisions())
+    for where, run in (finished, (project, strict)):
+        (own,) = replay_at_costs(where, run, factors=[1])
+        assert (own.orders_filled_less, own.orders_filled_more) == (0, 0)
+    assert verify_run(project, strict).equal
 
 
 def test_it_is_verified(finished: tuple[Project, RunFolder]) -> None:
