@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import shutil
 import sqlite3
@@ -9,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,6 +19,8 @@ from tests.models.support import request
 from tradinggroup.errors import DataError, ErrorCode
 from tradinggroup.models.answers import Decision, NewsScore
 from tradinggroup.models.port import Attempt, Failure, FailureKind, ModelReply, ModelRequest, Usage
+from tradinggroup.models.recording_calls import first_other_call
+from tradinggroup.models.recording_rows import COLUMNS
 from tradinggroup.models.recordings import FLUSH_ROWS, RecordingStore
 
 BAD = Failure(FailureKind.NOT_JSON, "not valid JSON")
@@ -280,6 +284,8 @@ _TAMPERED = {
     "tokens": "UPDATE recordings SET prompt_tokens = 1",
     "model": "UPDATE recordings SET model_returned = 'other'",
     "thoughts": "UPDATE recordings SET reasoning = ''",
+    "who asked": "UPDATE recordings SET live = 0",
+    "hash gone": "UPDATE recordings SET reply_hash = NULL",
     "rung": "UPDATE recordings SET rung = 'text'",
     "request": "UPDATE recordings SET request = replace(request, 'You trade.', 'You gamble.')",
     "attempt": "UPDATE attempts SET reply = 'other' WHERE number = 1",
@@ -332,8 +338,61 @@ def test_a_store_of_the_first_format_is_read_and_written(tmp_path: Path, *, read
     if not readonly:
         with RecordingStore.open(path, readonly=True) as store:
             assert [store.get(request(text)) is not None for text in "123"] == [True] * 3
-            assert store.rows("SELECT value FROM meta") == [("2",)]
-            assert store.rows("SELECT COUNT(reply_hash) FROM recordings") == [(1,)]
+            assert store.rows("SELECT value FROM meta") == [("3",)]
+            assert store.check() == 0
+
+
+@pytest.mark.parametrize("readonly", [True, False], ids=["read", "written"])
+def test_a_store_of_the_second_format_is_read_and_written(tmp_path: Path, *, readonly: bool) -> None:
+    """Its hash left out who asked; a reply that the first format had left without one still has none; what was changed stays found."""
+    path, wanted = tmp_path / "r.sqlite", [request(text) for text in "123"]
+    with RecordingStore.open(path) as store:
+        for item in wanted:
+            store.put(item, good(item))
+    # As that format computed it, of the first; the second is from the first format; the third was changed.
+    row = sqlite3.connect(path).execute(f"SELECT {', '.join(COLUMNS)} FROM recordings WHERE key = ?", (wanted[0].key,)).fetchone()
+    old_hash = "sha256:" + hashlib.sha256(orjson.dumps([row[0], *row[2:11], row[12], []])).hexdigest()
+    _changed(
+        path,
+        "UPDATE meta SET value = '2'",
+        f"UPDATE recordings SET reply_hash = '{old_hash}' WHERE key = '{wanted[0].key}'",
+        f"UPDATE recordings SET reply_hash = NULL WHERE key = '{wanted[1].key}'",
+        f"UPDATE recordings SET reply = 'other' WHERE key = '{wanted[2].key}'",
+    )
+    with RecordingStore.open(path, readonly=readonly) as store:
+        assert [store.get(item) is not None for item in wanted[:2]] == [True, True]
+        with pytest.raises(DataError, match="was changed"):
+            store.get(wanted[2])
+        assert store.rows("SELECT value FROM meta") == [("2" if readonly else "3",)]
+
+
+def test_calls_that_were_asked_otherwise_than_the_file_says(tmp_path: Path) -> None:
+    path, asked = tmp_path / "r.sqlite", [request(text, session=f"2024-03-0{text}") for text in "123"]
+    with RecordingStore.open(path) as store:
+        for item in asked:
+            store.put(item, good(item))
+            store.put_call(item)
+    rows = [(item.session, item.symbol, item.agent, item.purpose, item.position, item.key) for item in asked]
+
+    def first_other(statement: str) -> object:
+        shutil.copy(path, tmp_path / "changed.sqlite")
+        _changed(tmp_path / "changed.sqlite", statement)
+        with RecordingStore.open(tmp_path / "changed.sqlite", readonly=True) as store:
+            for item in asked:
+                store.put_call(item)
+            return first_other_call(store, store.asked)
+
+    assert first_other("SELECT 1") is None
+    assert first_other("DELETE FROM calls WHERE session = '2024-03-02'") == (None, rows[1])
+    assert first_other("UPDATE calls SET session = '2024-03-04' WHERE session = '2024-03-03'") == (None, rows[2])
+    other = (*rows[1][:5], rows[0][5])
+    assert first_other(f"UPDATE calls SET key = '{rows[0][5]}' WHERE session = '2024-03-02'") == (other, rows[1])
+    extra = ("2024-02-01", *rows[0][1:])
+    assert first_other("INSERT INTO calls SELECT '2024-02-01', symbol, agent, purpose, position, key FROM calls LIMIT 1") == (extra, None)
+    with RecordingStore.open(path) as store:
+        store.forget_calls(since="2024-03-02")
+        assert [call.session for call in store.read_calls()] == ["2024-03-01"]
+        assert store.get(asked[2]) is not None
 
 
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from tradinggroup.backtest.sink import RowKind
 from tradinggroup.errors import DataError, ErrorCode, ProviderError, TradinggroupError, UsageError
 from tradinggroup.experiment import Override, ResolvedExperiment, load_experiment
 from tradinggroup.models.port import ModelReply, ModelRequest
+from tradinggroup.models.recording_rows import COLUMNS, reply_hash
 from tradinggroup.models.recordings import RecordingStore
 from tradinggroup.models.rules import RulesAnalyst
 from tradinggroup.project import MARKER, Project
@@ -127,7 +128,7 @@ def test_verify_is_equal_byte_for_byte_and_is_noted(finished: tuple[Project, Run
     before = {path.name: path.read_bytes() for path in run.path.iterdir() if path.is_file()}
     result = verify_run(project, run)
     assert result.equal
-    assert len(result.compared) == 8
+    assert len(result.compared) == 9
     after = {path.name: path.read_bytes() for path in run.path.iterdir() if path.is_file()}
     assert set(after) - set(before) == {"checks.jsonl"}
     assert all(after[name] == content for name, content in before.items())
@@ -145,6 +146,31 @@ def test_verify_names_the_first_line_that_differs(finished: tuple[Project, RunFo
     assert (result.equal, result.file, result.line) == (False, "equity.csv", 8)
 
 
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("UPDATE calls SET agent = 'style' WHERE agent = 'decision' AND session = '2024-03-05' AND symbol = 'AAA'", "no such call"),
+        ("UPDATE calls SET key = (SELECT MAX(key) FROM calls) WHERE agent = 'decision'", "sha256:"),
+        ("DELETE FROM calls WHERE agent = 'decision' AND symbol = 'AAA'", "no such call"),
+    ],
+)
+def test_verify_compares_which_decision_asked_what(finished: tuple[Project, RunFolder], tmp_path: Path, statement: str, said: str) -> None:
+    project, run = copy_of(finished, tmp_path)
+    with sqlite3.connect(run.recordings) as store:
+        assert store.execute(statement).rowcount > 0
+    result = verify_run(project, run)
+    assert (result.equal, result.file) == (False, "recordings.sqlite")
+    assert (result.field or "").startswith("call of ")
+    assert said in (result.expected or "") + (result.found or "")
+
+
+def _hash_anew(path: Path) -> None:
+    """As somebody does who knows how: the hash is no signature."""
+    with sqlite3.connect(path) as store:
+        for row in store.execute(f"SELECT {', '.join(COLUMNS)} FROM recordings").fetchall():
+            store.execute("UPDATE recordings SET reply_hash = ? WHERE key = ?", (reply_hash(row, []), row[0]))
+
+
 def test_verify_reads_the_recordings_and_nothing_else(finished: tuple[Project, RunFolder], tmp_path: Path) -> None:
     """A changed answer in the store is an error, changes decisions where its hash is gone too; one that is gone is an error."""
     project, run = copy_of(finished, tmp_path)
@@ -152,8 +178,7 @@ def test_verify_reads_the_recordings_and_nothing_else(finished: tuple[Project, R
         store.execute("UPDATE recordings SET answer = json_set(answer, '$.reasoning', 'not what was said') WHERE answer LIKE '%action%'")
     with pytest.raises(DataError, match=r"RECORDING_INVALID.*was changed: its answer is not the one"):
         verify_run(project, run)
-    with sqlite3.connect(run.recordings) as store:
-        store.execute("UPDATE recordings SET reply_hash = NULL")
+    _hash_anew(run.recordings)
     assert verify_run(project, run).file == "decisions.jsonl"
     with sqlite3.connect(run.recordings) as store:
         store.execute("DELETE FROM recordings WHERE key IN (SELECT key FROM calls WHERE agent = 'forecasting')")

@@ -63,7 +63,8 @@ def text_verify(result: VerifyResult) -> str:
     expected, found = result.expected or "", result.found or ""
     pairs = enumerate(zip(expected, found, strict=False))
     same = next((place for place, (old, new) in pairs if old != new), min(len(expected), len(found)))
-    return f"differs  {where}{field}\n  run    {_around(expected, same)}\n  again  {_around(found, same)}"
+    head = "\n".join(wrapped(f"{where}{field}", first="differs  "))
+    return f"{head}\n  run    {_around(expected, same)}\n  again  {_around(found, same)}"
 
 
 def _around(text: str, position: int) -> str:
@@ -74,4 +75,5 @@ def _around(text: str, position: int) -> str:
 
 
 def _compared(name: str) -> str:
-    return f"{name} (metrics, baselines, holds, forecasts)" if name == "run.json" else f"{name} (every byte)"
+    said = {"run.json": "metrics, baselines, holds, forecasts", "recordings.sqlite": "which decision asked what"}
+    return f"{name} ({said.get(name, 'every byte')})"

@@ -20,6 +20,7 @@ from tradinggroup.models.port import ChatModel, FailureKind, ModelReply, ModelRe
 from tradinggroup.models.recordings import RecordingStore
 from tradinggroup.models.registry import is_local
 from tradinggroup.models.slots import CALL_RANK, Slots
+from tradinggroup.models.unmetered import billed_texts, is_unmetered
 from tradinggroup.settings import ModelSettings
 
 CallsMode = Literal["record", "replay", "refresh"]
@@ -51,6 +52,8 @@ class CallStatistics:
     """By model asked, every name (and fingerprint) that its server gave for what answered."""
     live_usage: Usage
     """Tokens of the live calls alone: what this execution spent."""
+    live_unmetered: int
+    """Live calls that were answered without a usable count of tokens."""
 
 
 @runtime_checkable
@@ -96,6 +99,7 @@ class Gateway:
         self._models_returned: dict[str, set[str]] = {}
         self._live = 0
         self._live_usage = Usage()
+        self._live_unmetered = 0
 
     @property
     def statistics(self) -> CallStatistics:
@@ -110,6 +114,7 @@ class Gateway:
             by_agent=by_agent,
             models_returned={name: tuple(sorted(self._models_returned[name])) for name in sorted(self._models_returned)},
             live_usage=self._live_usage,
+            live_unmetered=self._live_unmetered,
         )
 
     async def answer(self, request: ModelRequest) -> ModelReply:
@@ -207,6 +212,8 @@ class Gateway:
     def _keep_in_run(self, request: ModelRequest, reply: ModelReply) -> None:
         self._live += 1
         self._live_usage += reply.usage
+        if not is_local(request.model):
+            self._live_unmetered += is_unmetered(reply.usage, billed_texts(reply.text, reply.failure, reply.tries))
         if not self._run_store.readonly:
             self._run_store.put(request, reply)
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from tradinggroup.errors import DataError, ErrorCode
+from tradinggroup.models.recording_rows import ATTEMPT_COLUMNS, COLUMNS, ChangedError, check_row, reply_hash, row_has_attempts
 
-FORMAT_VERSION = 2
-"""Version 1 had no rung and no hash of the reply. It is read as it is, and brought to version 2 where it is written."""
+FORMAT_VERSION = 3
+"""Version 1 had no rung and no hash of the reply, version 2 not in every row. Both are read as they are, and brought here where written."""
 _BUSY_SECONDS = 30
 """How long one process waits for another's transaction; each takes milliseconds."""
 _SWITCH_WAIT_SECONDS = 0.05
@@ -33,13 +35,15 @@ CREATE TABLE IF NOT EXISTS calls (
 CREATE TABLE IF NOT EXISTS vectors (
     embedder TEXT NOT NULL, text_key TEXT NOT NULL, vector BLOB NOT NULL, PRIMARY KEY (embedder, text_key)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS paid_beside (
+    key TEXT NOT NULL, model TEXT NOT NULL, prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, unmetered INTEGER NOT NULL
+);
 CREATE TABLE IF NOT EXISTS times (key TEXT PRIMARY KEY, recorded_at TEXT NOT NULL) WITHOUT ROWID
 """
 _FROM_1 = (
     "ALTER TABLE recordings ADD COLUMN rung TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE recordings ADD COLUMN reply_hash TEXT",
     "ALTER TABLE attempts ADD COLUMN rung TEXT NOT NULL DEFAULT ''",
-    "UPDATE meta SET value = '2' WHERE name = 'format_version'",
 )
 _READ_1 = (
     "CREATE TEMP VIEW recordings AS SELECT *, '' AS rung, NULL AS reply_hash FROM main.recordings",
@@ -96,14 +100,13 @@ def _open_writable(path: Path, *, durable: bool) -> sqlite3.Connection:
     try:
         # Looked at before anything is changed: a file that is not ours, or not yet ours, stays as it is.
         if connection.execute("SELECT 1 FROM sqlite_master").fetchone():
-            _version_of(connection, path)
+            version_of(connection, path)
         _switch_to_log(connection)
         connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         connection.execute("BEGIN IMMEDIATE")
         # Looked at again: another process may have made or changed the file meanwhile.
-        if connection.execute("SELECT 1 FROM sqlite_master").fetchone() and _version_of(connection, path) == 1:
-            for statement in _FROM_1:
-                connection.execute(statement)
+        if connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+            _bring_up(connection, version_of(connection, path))
         for statement in _TABLES.split(";"):
             connection.execute(statement)
         connection.execute("INSERT OR IGNORE INTO meta VALUES ('format_version', ?)", (str(FORMAT_VERSION),))
@@ -112,6 +115,28 @@ def _open_writable(path: Path, *, durable: bool) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _bring_up(connection: sqlite3.Connection, version: int) -> None:
+    """Bring a file of an older format to this one."""
+    if version == FORMAT_VERSION:
+        return
+    for statement in _FROM_1 if version == 1 else ():
+        connection.execute(statement)
+    connection.executemany("UPDATE recordings SET reply_hash = ? WHERE key = ?", list(_new_hashes(connection, version)))
+    connection.execute("UPDATE meta SET value = ? WHERE name = 'format_version'", (str(FORMAT_VERSION),))
+
+
+def _new_hashes(connection: sqlite3.Connection, version: int) -> Iterator[tuple[str, str]]:
+    """(hash, key) of each recording that is sound; one that was changed keeps a hash that does not fit, and is found when it is read."""
+    attempts_of = f"SELECT {', '.join(ATTEMPT_COLUMNS)} FROM attempts WHERE key = ? ORDER BY number"
+    for row in connection.execute(f"SELECT {', '.join(COLUMNS)} FROM recordings"):
+        attempts = connection.execute(attempts_of, (row[0],)).fetchall() if row_has_attempts(row) else []
+        try:
+            check_row(row, attempts, version=version)
+        except ChangedError:
+            continue
+        yield reply_hash(row, attempts), row[0]
 
 
 def _switch_to_log(connection: sqlite3.Connection) -> None:
@@ -149,7 +174,7 @@ def _connect_readonly(path: Path, option: str) -> sqlite3.Connection:
     address = f"{path.resolve().as_uri()}?{option}"
     connection = sqlite3.connect(address, timeout=_BUSY_SECONDS, uri=True, isolation_level=None, check_same_thread=False)
     try:
-        if _version_of(connection, path) == 1:
+        if version_of(connection, path) == 1:
             connection.execute("PRAGMA temp_store = MEMORY")
             for statement in _READ_1:
                 connection.execute(statement)
@@ -159,7 +184,7 @@ def _connect_readonly(path: Path, option: str) -> sqlite3.Connection:
     return connection
 
 
-def _version_of(connection: sqlite3.Connection, path: Path) -> int:
+def version_of(connection: sqlite3.Connection, path: Path) -> int:
     """The format of the file. Raises DataError RECORDING_INVALID for what is no store or newer than this program."""
     known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone()
     row = connection.execute("SELECT value FROM meta WHERE name = 'format_version'").fetchone() if known else None

@@ -16,6 +16,7 @@ import orjson
 from pydantic import ValidationError
 
 from tradinggroup.models.port import Attempt, Failure, FailureKind, Message, ModelReply, ModelRequest, Usage
+from tradinggroup.models.unmetered import billed_texts, estimated_usage, is_unmetered
 
 COLUMNS = (
     "key", "request", "reply", "answer", "failure_kind", "failure_detail", "prompt_tokens", "completion_tokens", "attempts",
@@ -23,6 +24,9 @@ COLUMNS = (
 )  # fmt: skip
 """Columns of a recording, in the order of a row."""
 ATTEMPT_COLUMNS = ("key", "number", "reply", "failure_kind", "failure_detail", "rung")
+
+HASHES_SINCE_VERSION = 3
+"""From this format of a store on every recording has a hash, which covers `live` too."""
 
 Row = tuple[Any, ...]
 
@@ -67,7 +71,13 @@ def row_of(request: ModelRequest, reply: ModelReply, *, live: bool) -> Row:
         *_failure_columns(reply.failure), reply.usage.prompt_tokens, reply.usage.completion_tokens, reply.attempts,
         reply.model_returned, reply.reasoning, int(live), reply.rung,
     )  # fmt: skip
-    return (*row, _reply_hash(row, attempt_rows(request.key, reply)))
+    return (*row, reply_hash(row, attempt_rows(request.key, reply)))
+
+
+def copied_row(row: Row, attempts: Sequence[Row]) -> Row:
+    """The same recording in another store, which did not ask for it."""
+    copy = (*row[:11], 0, row[12])
+    return (*copy, reply_hash(copy, attempts))
 
 
 def attempt_rows(key: str, reply: ModelReply) -> list[Row]:
@@ -92,14 +102,16 @@ def attempt_of(row: Row) -> Attempt:
     return Attempt(row[2], _failure(row[3], row[4]), row[5])
 
 
-def check_row(row: Row, attempts: Sequence[Row]) -> None:
+def check_row(row: Row, attempts: Sequence[Row], *, version: int) -> None:
     """Raise ChangedError where the request is not the one of its key, or the reply not the one of its hash.
 
-    Rows of the first format have no hash of the reply; of them only the request can be checked.
+    Rows of the first format have no hash of the reply; of them only the request can be checked. The second took them over as they were,
+    and its hash left `live` out.
     """
     if row[0] != "sha256:" + hashlib.sha256(row[1].encode()).hexdigest():
         raise ChangedError("its request is not the one that its key was made of")
-    if row[13] is not None and row[13] != _reply_hash(row[:13], attempts):
+    known = {reply_hash(row, attempts)} | ({None, _reply_hash_2(row, attempts)} if version < HASHES_SINCE_VERSION else set())
+    if row[13] not in known:
         raise ChangedError("its answer is not the one that was recorded")
 
 
@@ -115,6 +127,16 @@ def reply_of(request: ModelRequest, row: Row, attempts: Sequence[Row]) -> ModelR
     )  # fmt: skip
 
 
+def paid_for(row: Row, attempts: Sequence[Row]) -> tuple[str, Usage, bool]:
+    """Its model, the tokens that it was paid for by, and whether they are an estimate since the server counted none."""
+    request, tries = orjson.loads(row[1]), tuple(map(attempt_of, attempts))
+    usage, texts = Usage(row[6], row[7]), billed_texts(row[2], _failure(row[4], row[5]), tries)
+    if not is_unmetered(usage, texts):
+        return request["model"], usage, False
+    messages = [Message(role, content) for role, content in request["messages"]]
+    return request["model"], estimated_usage(messages, texts, reasoning=row[10]), True
+
+
 def call_of(row: Row) -> CallRecord:
     """A call of its row: the columns of the recording, then session, symbol, agent, purpose and position."""
     session, symbol, agent, purpose, position = row[len(COLUMNS) :]
@@ -126,9 +148,16 @@ def call_of(row: Row) -> CallRecord:
     )  # fmt: skip
 
 
-def _reply_hash(row: Row, attempts: Sequence[Row]) -> str:
-    """Over everything that was answered; `live` is not part of it, since a copy in another store is the same recording."""
-    said = [row[0], *row[2:11], row[12], [list(attempt[1:]) for attempt in attempts]]
+def reply_hash(row: Row, attempts: Sequence[Row]) -> str:
+    """Over everything that was answered, and whether this store asked for it."""
+    return _hash([row[0], *row[2:13], [list(attempt[1:]) for attempt in attempts]])
+
+
+def _reply_hash_2(row: Row, attempts: Sequence[Row]) -> str:
+    return _hash([row[0], *row[2:11], row[12], [list(attempt[1:]) for attempt in attempts]])
+
+
+def _hash(said: list[Any]) -> str:
     return "sha256:" + hashlib.sha256(orjson.dumps(said)).hexdigest()
 
 

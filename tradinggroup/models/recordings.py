@@ -8,6 +8,7 @@ runs hold the same rows. Nothing in it is a key of a provider.
     attempts     key, number → raw text and failure of each attempt, where there was more than one or the only one failed
     calls        session, symbol, agent, purpose, position → key: which decision asked what
     vectors      embedder, hash of a text → its vector, of embedders whose vectors can't be computed again to the bit
+    paid_beside  tokens that were paid for and answer nothing here: of probes (no key), and of answers that an outage took (their key)
     times        key → when it was recorded; in the shared store only
 """
 
@@ -21,8 +22,8 @@ from pathlib import Path
 
 from tradinggroup.clock import iso_utc, utc_now
 from tradinggroup.errors import DataError
-from tradinggroup.models.port import Attempt, ModelReply, ModelRequest
-from tradinggroup.models.recording_file import invalid, leave_one_file, open_file, unwritable
+from tradinggroup.models.port import Attempt, ModelReply, ModelRequest, Usage
+from tradinggroup.models.recording_file import invalid, leave_one_file, open_file, unwritable, version_of
 from tradinggroup.models.recording_rows import (
     ATTEMPT_COLUMNS,
     COLUMNS,
@@ -33,6 +34,8 @@ from tradinggroup.models.recording_rows import (
     attempt_rows,
     call_of,
     check_row,
+    copied_row,
+    paid_for,
     reply_of,
     row_has_attempts,
     row_of,
@@ -56,6 +59,7 @@ _INSERT = {
     "calls": "INTO calls VALUES (?,?,?,?,?,?)",
     "vectors": "INTO vectors VALUES (?,?,?)",
     "times": "INTO times VALUES (?,?)",
+    "paid_beside": "INTO paid_beside VALUES (?,?,?,?,?)",
 }
 
 
@@ -69,10 +73,13 @@ class RecordingStore:
         self._shared = shared
         self._flush_seconds = DURABLE_FLUSH_SECONDS if durable else FLUSH_SECONDS
         self._connection = connection
+        self._version = version_of(connection, path)
         self._lock = threading.RLock()
         self._recordings: dict[str, Row] = {}
         self._attempts: dict[str, list[Row]] = {}
         self._calls: dict[Row, None] = {}
+        self.asked: set[Row] = set()
+        """Of a store for reading only: who asked what of it, as rows of `calls`; known after it was closed, too."""
         self._vectors: dict[tuple[str, str], bytes] = {}
         self._timer: threading.Timer | None = None
         self._write_error: DataError | None = None
@@ -129,12 +136,44 @@ class RecordingStore:
                 self._attempts.pop(request.key, None)
             self._changed()
 
-    def put_call(self, request: ModelRequest) -> None:
-        """Keep that this session, symbol and agent asked `request`."""
+    def put_paid(self, model: str, usage: Usage, *, unmetered: bool) -> None:
+        """Keep, at once, what was paid for without an answer to keep; where it was `unmetered`, `usage` is an estimate."""
         with self._lock:
             self._check_writable()
-            self._calls[request.session, request.symbol, request.agent, request.purpose, request.position, request.key] = None
+            with self._transaction():
+                self._connection.execute(
+                    f"INSERT {_INSERT['paid_beside']}", ("", model, usage.prompt_tokens, usage.completion_tokens, int(unmetered))
+                )
+
+    def read_paid(self, key: str) -> tuple[str, Usage, bool, bool]:
+        """Of a recording: its model, the tokens that it was paid for by, whether it was asked here, and whether they are an estimate."""
+        with self._lock:
+            (row,) = self.rows(f"SELECT {_COLUMNS} FROM recordings WHERE key = ?", (key,))
+            model, usage, unmetered = paid_for(row, self._attempt_rows(key))
+        return model, usage, bool(row[11]), unmetered
+
+    def has_table(self, name: str) -> bool:
+        """Whether the file has a table: an older one, open for reading only, may lack some."""
+        return self._select("SELECT 1 FROM sqlite_master WHERE name = ?", name) is not None
+
+    def put_call(self, request: ModelRequest) -> None:
+        """Keep that this session, symbol and agent asked `request`; a store for reading only remembers it (`asked`)."""
+        call = (request.session, request.symbol, request.agent, request.purpose, request.position, request.key)
+        with self._lock:
+            if self.readonly:
+                self.asked.add(call)
+                return
+            self._check_writable()
+            self._calls[call] = None
             self._changed()
+
+    def forget_calls(self, *, since: str) -> None:
+        """Take away which decision asked what from the session `since` (ISO) on, before it is asked anew; answers stay."""
+        with self._lock:
+            self._check_writable()
+            self.flush()
+            with self._transaction():
+                self._connection.execute("DELETE FROM calls WHERE session >= ?", (since,))
 
     def get_vector(self, embedder: str, text_key: str) -> bytes | None:
         """The bytes kept for a text, or None. Raises DataError RECORDING_INVALID."""
@@ -202,7 +241,7 @@ class RecordingStore:
             return tuple(attempt_of(row) for row in self._attempt_rows(key))
 
     def check(self) -> int:
-        """Look at every recording; the number of those of the first format, whose reply has no hash to be checked by.
+        """Look at every recording; the number of those from the first format, whose reply has no hash to be checked by.
 
         Raises DataError RECORDING_INVALID for the first one that was changed.
         """
@@ -211,6 +250,13 @@ class RecordingStore:
             for row in rows:
                 self._checked_attempts(row)
         return sum(row[-1] is None for row in rows)
+
+    def copies(self, keys: str, values: Sequence[object] = ()) -> tuple[list[Row], list[Row]]:
+        """The recordings whose key the query `keys` gives, as another store keeps them, and their attempts. Raises as `check`."""
+        with self._lock:
+            rows = self.rows(f"SELECT {_COLUMNS} FROM recordings WHERE key IN ({keys})", values)
+            attempts = [self._checked_attempts(row) for row in rows]
+        return [copied_row(row, each) for row, each in zip(rows, attempts, strict=True)], [row for each in attempts for row in each]
 
     def count_vectors(self) -> int:
         """How many vectors of texts are kept."""
@@ -288,7 +334,7 @@ class RecordingStore:
 
     def _has_vectors(self) -> bool:
         """Runs of the first version have no such table; read-only, it can't be made."""
-        return not self.readonly or self._select("SELECT 1 FROM sqlite_master WHERE name = ?", "vectors") is not None
+        return not self.readonly or self.has_table("vectors")
 
     def _select(self, sql: str, *values: str) -> Row | None:
         try:
@@ -309,7 +355,7 @@ class RecordingStore:
         """The attempts of a recording, where they are kept. Raises DataError RECORDING_INVALID for one that was changed."""
         attempts = self._attempt_rows(row[0]) if row_has_attempts(row) else []
         try:
-            check_row(row, attempts)
+            check_row(row, attempts, version=self._version)
         except ChangedError as error:
             raise self._changed_row(row[0], error) from error
         return attempts
@@ -320,6 +366,7 @@ class RecordingStore:
 
     def _write_pending(self) -> None:
         execute = self._connection.executemany
+        execute(f"INSERT {_INSERT['paid_beside']}", self._paid_before())
         execute("DELETE FROM attempts WHERE key = ?", [(key,) for key in self._recordings])
         execute(f"INSERT OR REPLACE {_INSERT['recordings']}", list(self._recordings.values()))
         execute(f"INSERT {_INSERT['attempts']}", [row for rows in self._attempts.values() for row in rows])
@@ -328,6 +375,16 @@ class RecordingStore:
         if self._shared:
             now = iso_utc(utc_now())
             execute(f"INSERT OR REPLACE {_INSERT['times']}", [(key, now) for key in self._recordings])
+
+    def _paid_before(self) -> list[Row]:
+        """What was paid for answers that an outage took, and that are now replaced."""
+        found = []
+        for key in self._recordings:
+            row = self._select(_GET + " AND outage = 1 AND live = 1", key)
+            if row is not None:
+                model, usage, unmetered = paid_for(row, self._connection.execute(_ATTEMPTS, (key,)).fetchall())
+                found.append((key, model, usage.prompt_tokens, usage.completion_tokens, int(unmetered)))
+        return found
 
     def _changed(self) -> None:
         if len(self._recordings) + len(self._calls) + len(self._vectors) >= FLUSH_ROWS:

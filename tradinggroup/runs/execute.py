@@ -171,6 +171,10 @@ def resume_run(project: Project, run: RunFolder, options: RunOptions, progress: 
         with RecordingStore.open(run.recordings) as store:
             outage = store.first_outage_session()
         writer = RunWriter.resume(run.path, symbols=inputs.experiment.symbols, before=outage)
+        if outage is not None:
+            # What followed from a failure that is asked anew may never be asked again.
+            with RecordingStore.open(run.recordings) as store:
+                store.forget_calls(since=outage)
         header = {key: value for key, value in run.header.items() if key != "files"}
         header |= {"status": "running", "finished_at": None, "settings": inputs.experiment.to_plain()}
         header = enter_resumed(project, inputs, header, sessions=sessions)

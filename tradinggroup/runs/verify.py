@@ -1,11 +1,12 @@
 """Verify a run: execute it again from its own recordings, with the network refused, and compare byte for byte.
 
-What comes out the same is compared with a second set of books, too (`runs/crosscheck.py`).
+Compared is, too, which decision asked what. What comes out the same is compared with a second set of books, too (`runs/crosscheck.py`).
 """
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -13,13 +14,15 @@ from pathlib import Path
 from tradinggroup.clock import iso_utc, utc_now
 from tradinggroup.errors import DataError, ErrorCode
 from tradinggroup.models.network import refuse_network
+from tradinggroup.models.recording_calls import first_other_call
+from tradinggroup.models.recording_rows import Row
 from tradinggroup.models.recordings import RecordingStore
 from tradinggroup.project import Project
 from tradinggroup.runs.compare import VerifyResult, compare_runs
 from tradinggroup.runs.creation import CARDS, EXPERIMENT, PAST, RESOLVED, RISK
 from tradinggroup.runs.crosscheck import Crosscheck, crosscheck_run
 from tradinggroup.runs.execution import Execution
-from tradinggroup.runs.folder import RunFolder
+from tradinggroup.runs.folder import RECORDINGS, RunFolder
 from tradinggroup.runs.inputs import inputs_of_run
 from tradinggroup.runs.progress import NoProgress, Progress
 from tradinggroup.runs.window import markets_of
@@ -64,7 +67,7 @@ def verify_run(project: Project, run: RunFolder, progress: Progress | None = Non
             mode="replay",
             progress=progress,
         ).run()
-        result = compare_runs(run.path, again.path)
+        result = _with_calls(compare_runs(run.path, again.path), run, store.asked)
     if result.equal:
         result = _with_ledger(result, crosscheck_run(run, inputs.bundle))
     try:
@@ -84,6 +87,21 @@ def _refuse_changed_inputs(run: RunFolder) -> None:
                 f"{run.name}/{name} is not what it was when the run ended",
                 remedy="Restore it from a copy; to try a change, start a new run.",
             )
+
+
+def _with_calls(result: VerifyResult, run: RunFolder, asked_again: AbstractSet[Row]) -> VerifyResult:
+    """Which decision asked what: no row of a run tells it, but `logs`, `why` and every count of calls do."""
+    if not result.equal:
+        return result
+    with RecordingStore.open(run.recordings, readonly=True) as store:
+        other = first_other_call(store, asked_again)
+    if other is None:
+        return replace(result, compared=(*result.compared, RECORDINGS))
+    kept, asked = other
+    session, symbol, agent, purpose, position, _ = kept or asked or ()
+    where = f"call of {agent} ({purpose} #{position}) for {symbol} on {session}"
+    expected, found = ("(no such call)" if call is None else call[5] for call in other)
+    return replace(result, equal=False, file=RECORDINGS, field=where, expected=expected, found=found)
 
 
 def _with_ledger(result: VerifyResult, ledger: Crosscheck) -> VerifyResult:
