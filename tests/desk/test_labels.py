@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.factories import make_bundle
 from tests.support.desk_runs import LineSink, demo_bundle, run_desk
 from tradinggroup.backtest.sink import RowKind
 from tradinggroup.clock import parse_utc
@@ -51,6 +53,20 @@ def test_the_labels_of_a_run_are_what_its_account_did(fill: str, stops: str, dec
             before_usd = at_close[start] if fill != "next_open" else _equity(sink)[start]
             assert row["equity_before_usd"] == pytest.approx(before_usd, rel=1e-12)
             assert row["equity_return_fraction"] == pytest.approx(at_close[end] / before_usd - 1, abs=1e-11)
+
+
+@pytest.mark.parametrize("fill", ["next_open", "next_close", "same_close"])
+def test_a_symbol_that_left_and_came_back_is_labelled(fill: str, tmp_path: Path) -> None:
+    """The label of the last decision before it left spans sessions without one."""
+    bundle = make_bundle(tmp_path, sessions=90)
+    bundle.membership = {"AAA": ((date(2024, 1, 2), date(2024, 3, 28)), (date(2024, 4, 8), None))}
+    sink = run_desk(bundle, start=date(2024, 3, 1), end=date(2024, 4, 30), fill=fill)
+    lines = [row for row in sink.rows[RowKind.OUTCOME] if row["kind"] == "decision" and row["decision_session"] == "2024-03-27"]
+    assert [row["reason"] for row in lines] == [None]
+    at_close = _equity(sink) if fill == "next_open" else _equity_at_closes(sink, fill)
+    end = date(2024, 4, 1) if fill == "next_close" else date(2024, 3, 28)
+    before_usd = at_close[bundle.calendar.previous_session(end)]
+    assert lines[0]["equity_return_fraction"] == pytest.approx(at_close[end] / before_usd - 1, abs=1e-11)
 
 
 def test_the_modes_compared_stop_and_trade() -> None:

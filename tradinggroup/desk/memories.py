@@ -171,9 +171,9 @@ class SymbolMemories:
             if bar is None:
                 return None
             ratio, dividend = _actions_between(before, session, moment)
-            last = decided[before]
-            is_later = before > case.session
-            found.append(SessionAfter(bar, ratio, dividend, last.exits, has_new_order=is_later and last.executed_shares != 0))
+            last = decided.get(before)  # None: the last session in the universe; its sale takes the place of whatever waited
+            is_replaced = before > case.session and (last is None or last.executed_shares != 0)
+            found.append(SessionAfter(bar, ratio, dividend, (last or case).exits, has_new_order=is_replaced))
             before = session
         return found
 
