@@ -22,7 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 
 from tradinggroup.agents.roles import ROLES, Role
 from tradinggroup.agents.template import Template, TemplateError
@@ -31,6 +32,8 @@ from tradinggroup.models.answers import Answer, Schemas
 from tradinggroup.project import Project
 
 FENCE = "+++"
+COUNTS = ("max_tokens", "max_completion_tokens", "n")
+"""Decoding parameters that say how long an answer may get."""
 _MARKER = re.compile(r"\[\[([^\[\]]+)\]\]\s*")
 
 
@@ -71,6 +74,16 @@ class _FrontMatter(BaseModel):
     max_tokens: int = Field(ge=1)
     model: str | None = Field(None, min_length=1)
     parameters: dict[str, bool | int | float | str] = Field(default_factory=dict)
+
+    @field_validator("parameters")
+    @classmethod
+    def _are_counts(cls, value: dict[str, bool | int | float | str]) -> dict[str, bool | int | float | str]:
+        """What bounds an answer is a whole number: servers take anything else for no bound, or refuse every call."""
+        for name in COUNTS:
+            given = value.get(name, 1)
+            if type(given) is not int or given < 1:
+                raise PydanticCustomError("count", "{name} must be a whole number of at least 1", {"name": name})
+        return value
 
 
 def load_cards(project: Project) -> dict[str, Card]:

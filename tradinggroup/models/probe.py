@@ -6,7 +6,8 @@ JSON is found out by what it answers, and one that refuses them by its status.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,7 +15,8 @@ from pydantic import Field
 
 from tradinggroup.errors import ErrorCode, ProviderError
 from tradinggroup.models.answers import Answer
-from tradinggroup.models.port import Attempt, Failure, FailureKind, Message, ModelRequest, Usage
+from tradinggroup.models.completion import Completion
+from tradinggroup.models.port import Attempt, Failure, FailureKind, Message, ModelReply, ModelRequest, Usage
 from tradinggroup.models.rungs import Rung
 from tradinggroup.models.server import ModelServer
 from tradinggroup.models.turn import on_rung, take_turn
@@ -67,14 +69,25 @@ class Probe:
         return "; ".join(f"{result.rung}: {result.said}" for result in self.results)
 
 
-async def probe(server: ModelServer, *, parameters: Mapping[str, Any], is_whole: bool = False) -> Probe:
+Pay = Callable[[ModelRequest], AbstractAsyncContextManager[list[ModelReply]]]
+"""Around one call, whose reply is put into the list: what sets aside and books what it costs."""
+
+
+def unpaid(request: ModelRequest) -> AbstractAsyncContextManager[list[ModelReply]]:  # noqa: ARG001
+    """Nothing is set aside or kept: for a probe that belongs to no run."""
+    return nullcontext([])
+
+
+async def probe(server: ModelServer, *, parameters: Mapping[str, Any], model: str = "", is_whole: bool = False, pay: Pay = unpaid) -> Probe:
     """Try the rungs, best first, up to the first that works or cannot be told; all of them where it `is_whole`. One call a rung.
+
+    `model` is what the run calls the model, for whoever pays.
 
     Raises UsageError KEY_MISSING, and ProviderError where the server cannot be used at all.
     """
     results: list[RungResult] = []
     for rung in Rung:
-        results.append(await _try(server, rung, parameters))
+        results.append(await _try(server, rung, parameters, model, pay))
         if results[-1].works is not False and not is_whole:
             break
     return Probe(tuple(results))
@@ -90,23 +103,38 @@ def no_rung(found: Probe, *, model: str, server: str) -> ProviderError:
     )
 
 
-async def _try(server: ModelServer, rung: Rung, parameters: Mapping[str, Any]) -> RungResult:
+async def _try(server: ModelServer, rung: Rung, parameters: Mapping[str, Any], model: str, pay: Pay) -> RungResult:
     request = ModelRequest(
-        model=server.name, messages=(Message("user", "Say hello."),), schema=ProbeAnswer, parameters=parameters, purpose=f"probe {rung}"
+        model=model or server.name,
+        messages=(Message("user", "Say hello."),),
+        schema=ProbeAnswer,
+        parameters=parameters,
+        purpose=f"probe {rung}",
     )
-    tries: list[Attempt] = []
-    try:
-        completion, answer = await take_turn(server, request, on_rung(request, rung), rung, tries)
-    except ProviderError as error:
-        # Routers answer so where no server behind them can do what was asked for.
-        if error.facts.get("status") != _NOT_FOUND or rung is Rung.TEXT:
-            raise
-        return RungResult(rung, works=False, said=f"http_status (HTTP {_NOT_FOUND})", usage=Usage())
+    async with pay(request) as replies:
+        completion, answer, tries = await _answer(server, request, rung)
+        replies.append(
+            ModelReply(
+                key=request.key, answer=answer, failure=completion.failure, text=completion.text, usage=completion.usage,
+                attempts=len(tries), reasoning=completion.reasoning, tries=tuple(tries),
+            )
+        )  # fmt: skip
     if answer is not None:
         return RungResult(rung, works=True, said=" ".join(completion.text.split())[:_SHOWN_CHARACTERS], usage=completion.usage)
     failure = completion.failure or Failure(FailureKind.EMPTY, "")
     works = None if _says_nothing(failure, completion.status) else False
     return RungResult(rung, works=works, said=f"{failure.kind} ({failure.detail})", usage=completion.usage)
+
+
+async def _answer(server: ModelServer, request: ModelRequest, rung: Rung) -> tuple[Completion, Answer | None, list[Attempt]]:
+    tries: list[Attempt] = []
+    try:
+        return *await take_turn(server, request, on_rung(request, rung), rung, tries), tries
+    except ProviderError as error:
+        # Routers answer so where no server behind them can do what was asked for.
+        if error.facts.get("status") != _NOT_FOUND or rung is Rung.TEXT:
+            raise
+        return Completion("", Failure(FailureKind.HTTP_STATUS, f"HTTP {_NOT_FOUND}"), status=_NOT_FOUND), None, tries
 
 
 def _says_nothing(failure: Failure, status: int | None) -> bool:

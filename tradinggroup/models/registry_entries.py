@@ -47,6 +47,11 @@ class Price(_Table):
     as_of: datetime.date
     source: Source
 
+    @property
+    def is_free(self) -> bool:
+        """Whether tokens cost nothing, however many they are."""
+        return self.prompt_usd_per_million == 0 and self.completion_usd_per_million == 0
+
     def cost_usd(self, *, prompt_tokens: int, completion_tokens: int) -> float:
         """The price of these tokens."""
         return (prompt_tokens * self.prompt_usd_per_million + completion_tokens * self.completion_usd_per_million) / 1e6

@@ -14,7 +14,7 @@ from typing import Any
 from tradinggroup.clock import utc_now
 from tradinggroup.errors import TradinggroupError
 from tradinggroup.models.port import ModelRequest
-from tradinggroup.models.probe import no_rung, probe
+from tradinggroup.models.probe import Pay, no_rung, probe, unpaid
 from tradinggroup.models.probe_file import keep_probe, stored_rung
 from tradinggroup.models.recordings import RecordingStore
 from tradinggroup.models.rungs import Rung
@@ -26,10 +26,14 @@ AUTO = "auto"
 class RungChoice:
     """The rungs of the models of one run. All calls must come from one event loop."""
 
-    def __init__(self, setting: str, *, used: Mapping[str, Rung] | None = None, probes: Path | None = None) -> None:
-        """`setting` is a rung or `auto`; `used` what the run used before, by model; `probes` the project's file of probes."""
+    def __init__(self, setting: str, *, used: Mapping[str, Rung] | None = None, probes: Path | None = None, pay: Pay = unpaid) -> None:
+        """`setting` is a rung or `auto`; `used` what the run used before, by model; `probes` the project's file of probes.
+
+        `pay` sets aside and keeps what a probe costs.
+        """
         self._setting = setting
         self._probes = probes
+        self._pay = pay
         self._used = dict(used or {})
         self._error_by_model: dict[str, TradinggroupError] = {}
         self._deciding = asyncio.Lock()
@@ -69,7 +73,7 @@ class RungChoice:
         return None if self._probes is None else stored_rung(self._probes, address=server.base_address, model=server.name)
 
     async def _probed(self, server: ModelServer, parameters: Mapping[str, Any], *, model: str) -> Rung:
-        found = await probe(server, parameters=parameters)
+        found = await probe(server, parameters=parameters, model=model, pay=self._pay)
         if found.rung is None:
             raise no_rung(found, model=model, server=server.address)
         if self._probes is not None:

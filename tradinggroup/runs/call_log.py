@@ -99,7 +99,7 @@ def logged_calls(
             found = [call for call in found if _has_text(call, text.casefold())]
         if key is not None:
             found = _with_key(run, found, key)
-        return [LoggedCall(call, _tries(store, call), prices.cost_usd(call)) for call in found]
+        return [LoggedCall(call, _tries(store, call), prices.cost_usd(call, _tries(store, call))) for call in found]
 
 
 def _has_text(call: CallRecord, wanted: str) -> bool:
@@ -131,13 +131,15 @@ class _Prices:
         self._run = run
         self._known: dict[str, Any] = {}
 
-    def cost_usd(self, call: CallRecord) -> float | None:
+    def cost_usd(self, call: CallRecord, tries: tuple[Attempt, ...]) -> float | None:
         from tradinggroup.models.bill import cost_usd
+        from tradinggroup.models.unmetered import billed_texts, is_unmetered
 
         model = str(call.request["model"])
         if model not in self._known:
             self._known[model] = self._price_of(model)
-        return cost_usd(model, call.usage, self._known)
+        unmetered = is_unmetered(call.usage, billed_texts(call.text, call.failure, tries))
+        return cost_usd(model, call.usage, self._known, unmetered=unmetered)
 
     def _price_of(self, model: str) -> Any:
         from tradinggroup.models.registry_file import registry_from_text

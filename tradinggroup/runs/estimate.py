@@ -126,8 +126,8 @@ def _agents(inputs: RunInputs, calls: Mapping[str, int], requests: Sequence[Mode
 
 def _figures(inputs: RunInputs, agent: str, calls: int, requests: Sequence[ModelRequest]) -> dict[str, Any]:
     lengths = [prompt_tokens(request.messages) for request in requests]
-    answer = max(map(answer_tokens, requests), default=None)
     entry = inputs.registry.entry_of(inputs.model_of(agent))
+    answer = max((answer_tokens(request, entry) for request in requests), default=None)
     mean = round(sum(lengths) / len(lengths)) if lengths else None
     price = entry.price if entry is not None else None
     return {

@@ -17,8 +17,10 @@ from tradinggroup.backtest.baselines.runner import BaselineResult
 from tradinggroup.backtest.market import SymbolMarket
 from tradinggroup.clock import utc_now
 from tradinggroup.errors import BudgetError, ProviderError
+from tradinggroup.models.budget import Budget
 from tradinggroup.models.gateway import CallsMode, Gateway
 from tradinggroup.models.loop import LoopThread
+from tradinggroup.models.probe_cost import ProbeCost
 from tradinggroup.models.rate_limit import RateLimits
 from tradinggroup.models.recordings import RecordingStore
 from tradinggroup.models.registry import load_client, make_model
@@ -66,9 +68,15 @@ class Execution:
 
         Raises what ended the run early, after the folder was closed with the status that says so.
         """
-        rungs = RungChoice(self.inputs.experiment.models.structured_output, used=rungs_of(self.run_store), probes=self.probes_file)
+        budget = budget_of(self.inputs, self.run_store)
+        rungs = RungChoice(
+            self.inputs.experiment.models.structured_output,
+            used=rungs_of(self.run_store),
+            probes=self.probes_file,
+            pay=ProbeCost(self.run_store, budget).paid,
+        )
         limits = RateLimits()
-        gateway = self._gateway(rungs, limits)
+        gateway = self._gateway(rungs, limits, budget)
         retrieval = self._retrieval(gateway, limits)
         # Rows whose recordings a kill has lost could not come out the same again: another answer would be given.
         self.writer.write_after(self.run_store.flush)
@@ -81,7 +89,7 @@ class Execution:
             self._finish(_status_of(error), self._partial_figures(gateway, rungs))
             raise
 
-    def _gateway(self, rungs: RungChoice, limits: RateLimits) -> Gateway:
+    def _gateway(self, rungs: RungChoice, limits: RateLimits, budget: Budget | None) -> Gateway:
         settings = self.inputs.experiment.models
         return Gateway(
             {
@@ -93,7 +101,7 @@ class Execution:
             mode=self.mode,
             settings=settings,
             recorded_before=(self.header.get("fork") or {}).get("session", ""),
-            budget=budget_of(self.inputs, self.run_store),
+            budget=budget,
         )
 
     def _retrieval(self, gateway: Gateway, limits: RateLimits) -> Retrieval:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from tradinggroup.errors import DataError, ErrorCode, UsageError
-from tradinggroup.models.bill import Bill, Prices, bill_of, usage_of
-from tradinggroup.models.budget import Budget
+from tradinggroup.models.bill import Bill, Prices, bill_of, charged_usd, usage_of
+from tradinggroup.models.budget import Budget, unbounded
+from tradinggroup.models.context_length import answer_bound
 from tradinggroup.models.gateway import CallsMode
+from tradinggroup.models.port import ModelRequest
 from tradinggroup.models.recordings import RecordingStore
 from tradinggroup.models.registry import is_local
+from tradinggroup.models.registry_entries import ModelEntry
 from tradinggroup.retrieval.registry import is_served
 from tradinggroup.runs.inputs import RunInputs
 
@@ -18,16 +21,23 @@ UNKNOWN = Bill(None, None)
 
 def prices_of(inputs: RunInputs) -> Prices:
     """The price of each model behind a server that the run asks; None where nobody stated one."""
-    found = {}
-    for name, registry in sorted(inputs.all_models.items()):
-        entry = registry.entry_of(name)
+    entries, found = _entries(inputs), {}
+    for name in sorted(inputs.all_models):
         if not is_local(name):
+            entry = entries.get(name)
             found[name] = entry.price if entry is not None else None
     return found
 
 
+def _entries(inputs: RunInputs) -> dict[str, ModelEntry]:
+    return {name: entry for name, registry in inputs.all_models.items() if (entry := registry.entry_of(name)) is not None}
+
+
 def check_prices(inputs: RunInputs, calls: CallsMode) -> None:
-    """Raise UsageError PRICE_UNKNOWN where a budget is set and somebody would be asked whose price nobody stated."""
+    """Raise UsageError where a budget is set that cannot be kept.
+
+    PRICE_UNKNOWN where somebody would be asked whose price nobody stated, SETTING_INVALID where nothing bounds an answer.
+    """
     experiment = inputs.experiment
     if not experiment.max_cost_usd or not experiment.agents_enabled or calls == "replay":
         return
@@ -39,6 +49,16 @@ def check_prices(inputs: RunInputs, calls: CallsMode) -> None:
             f"max_cost_usd={experiment.max_cost_usd:g} cannot be kept: nobody stated a price of {', '.join(unknown)}",
             remedy="Give the model a price in models.toml (0 for a server of your own), or leave the budget out; embeddings have none.",
         )
+    _check_bounds(inputs)
+
+
+def _check_bounds(inputs: RunInputs) -> None:
+    """Raise UsageError SETTING_INVALID where an agent would be asked without a bound of its answer, so that no worst case is known."""
+    for agent, model in inputs.models.items():
+        entry = inputs.registry.entry_of(model)
+        asked = ModelRequest(model=model, messages=(), schema=inputs.cards[agent].output, parameters=inputs.cards[agent].parameters)
+        if entry is not None and answer_bound(asked, entry) is None:
+            raise unbounded(model, inputs.experiment.max_cost_usd)
 
 
 def budget_of(inputs: RunInputs, run_store: RecordingStore) -> Budget | None:
@@ -47,7 +67,7 @@ def budget_of(inputs: RunInputs, run_store: RecordingStore) -> Budget | None:
     if not limit_usd or run_store.readonly:
         return None
     prices = prices_of(inputs)
-    return Budget(limit_usd, prices, spent_usd=bill_of(usage_of(run_store), prices).spent_usd or 0.0)
+    return Budget(limit_usd, prices, spent_usd=charged_usd(usage_of(run_store), prices), entries=_entries(inputs))
 
 
 def kept_bill(inputs: RunInputs, recordings: Path) -> Bill:

@@ -59,13 +59,21 @@ def call_figures(statistics: CallStatistics, bill: Bill) -> dict[str, Any]:
         },
         "models_returned": sorted({name for names in statistics.models_returned.values() for name in names}),
         "warnings": [
-            f"what answered as {asked} changed within the run: {', '.join(names)}"
-            for asked, names in statistics.models_returned.items()
-            if len(names) > 1
+            *(
+                f"what answered as {asked} changed within the run: {', '.join(names)}"
+                for asked, names in statistics.models_returned.items()
+                if len(names) > 1
+            ),
+            *([_unmetered(bill.unmetered)] if bill.unmetered else []),
         ],
         "cost_usd": bill.cost_usd,
         "spent_usd": bill.spent_usd,
     }
+
+
+def _unmetered(answers: int) -> str:
+    """The warning of answers without a count."""
+    return f"answers that came without a usable count of tokens: {answers}; their cost is unknown, and a budget takes an estimate by bytes"
 
 
 def hold_figures(run: RunFolder) -> dict[str, int]:

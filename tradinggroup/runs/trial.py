@@ -201,9 +201,10 @@ class Prices:
 def totals(trials: Sequence[Trial], statistics: CallStatistics, *, prices: Prices) -> Mapping[str, Any]:
     """`prompts`, `samples`, `recorded`, `live`, `failed`, tokens of all samples, and `cost_usd`.
 
-    The cost is that of the live calls alone: recorded answers were paid before. None where nobody said the price.
+    The cost is that of the live calls alone: recorded answers were paid before. None where nobody said the price, or a server counted none.
     """
     samples = [sample for trial in trials for sample in trial.samples]
+    is_free = all(is_local(trial.request.model) for trial in trials)
     return {
         "prompts": len(trials),
         "samples": len(samples),
@@ -212,5 +213,5 @@ def totals(trials: Sequence[Trial], statistics: CallStatistics, *, prices: Price
         "failed": sum(trial.failed for trial in trials),
         "prompt_tokens": sum(sample.reply.usage.prompt_tokens for sample in samples),
         "completion_tokens": sum(sample.reply.usage.completion_tokens for sample in samples),
-        "cost_usd": 0.0 if all(is_local(trial.request.model) for trial in trials) else prices.cost_usd(statistics.live_usage),
+        "cost_usd": 0.0 if is_free else None if statistics.live_unmetered else prices.cost_usd(statistics.live_usage),
     }
