@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from tests.e2e.answers import good_answer
 from tests.e2e.command import Run, calls, header, latest, row_files
-from tests.models.fault_server import FaultServer, fault_server
+from tests.models.fault_server import FaultServer, Json, Step, completion, completion_body, error, fault_server
 from tradinggroup.models.recordings import RecordingStore
 
 PROMPT_USD, COMPLETION_USD = 11 * 2.0 / 1e6, 7 * 8.0 / 1e6
@@ -119,3 +120,73 @@ def test_without_a_price_tokens_are_counted_and_usd_is_unknown(server: FaultServ
 def test_rules_cost_nothing_and_fit_any_budget(project: Path, tg: Run) -> None:
     result = tg("backtest", "study", "--model", "rules", "--max-cost-usd", "0.01", "--json")
     assert (result.exit_code, result.json["cost_usd"], result.json["spent_usd"]) == (0, 0.0, 0.0)
+
+
+def _uncounted(body: Json) -> Step:
+    told = completion_body(good_answer(body))
+    told["usage"] = {"prompt_tokens": "many"}
+    return Step(body=json.dumps(told).encode())
+
+
+def test_answers_without_a_count_cost_an_unknown_sum_and_still_reach_the_budget(server: FaultServer, priced: Path, tg: Run) -> None:
+    server.choose = _uncounted
+    stopped = tg("backtest", "study", "--max-cost-usd", "0.04")
+    folder = latest(priced)
+    assert (stopped.exit_code, header(folder)["status"]) == (4, "budget")
+    answers, asked = _answers(folder), len(server.requests)
+    assert 0 < answers < 40
+    assert (header(folder)["cost_usd"], header(folder)["spent_usd"]) == (None, None)
+    warning = f"answers that came without a usable count of tokens: {answers}; their cost is unknown"
+    assert any(each.startswith(warning) for each in header(folder)["warnings"])
+
+    assert tg("backtest", "--resume", "latest").exit_code == 4
+    assert len(server.requests) - asked == _answers(folder) - answers < 10, "what it is taken to have spent before counts"
+    done = tg("backtest", "--resume", "latest", "--max-cost-usd", "5", "--json")
+    assert (done.exit_code, done.json["cost_usd"], done.json["spent_usd"]) == (0, None, None)
+    assert all(call["cost_usd"] is None for call in tg("logs", "latest", "--json").json["calls"])
+
+
+def test_a_free_server_costs_nothing_though_it_counts_nothing(server: FaultServer, priced: Path, tg: Run) -> None:
+    (priced / "models.toml").write_text(MODELS.replace("2.0", "0.0").replace("8.0", "0.0"), encoding="utf-8")
+    server.choose = _uncounted
+    done = tg("backtest", "study", "--max-cost-usd", "0.01", "--json")
+    assert (done.exit_code, done.json["cost_usd"], done.json["spent_usd"]) == (0, 0.0, 0.0)
+
+
+def test_a_budget_without_a_bound_is_refused_before_anybody_is_asked(server: FaultServer, priced: Path, tg: Run) -> None:
+    (priced / "models.toml").write_text(f'[models."openai:m"]\nomit_parameters = ["max_tokens"]\n{MODELS}', encoding="utf-8")
+    refused = tg("backtest", "study", "--max-cost-usd", "5")
+    assert refused.exit_code == 2
+    assert refused.error_lines[0].startswith("SETTING_INVALID: max_cost_usd=5 cannot be kept: nothing that is sent to openai:m bounds")
+    assert (server.requests, (priced / "backtests" / "runs").exists()) == ([], False)
+
+
+def test_a_probe_is_paid_for_by_the_run_that_made_it(server: FaultServer, priced: Path, tg: Run) -> None:
+    auto = ("--set", "models.structured_output=auto")
+    first = tg("backtest", "study", *auto, "--json").json
+    answers = _answers(latest(priced))
+    assert len(server.requests) == answers + 1
+    assert first["spent_usd"] == pytest.approx((answers + 1) * (PROMPT_USD + COMPLETION_USD))
+    assert first["cost_usd"] == pytest.approx(answers * (PROMPT_USD + COMPLETION_USD))
+    (priced / "backtests" / "probes.json").unlink()
+    asked = len(server.requests)
+    stopped = tg("backtest", "study", *auto, "--calls", "refresh", "--max-cost-usd", "0.001")
+    assert (stopped.exit_code, len(server.requests)) == (4, asked), "its worst case is set aside too"
+
+
+def test_what_an_outage_took_stays_paid(server: FaultServer, priced: Path, tg: Run) -> None:
+    """Each call is answered unusably once, and its repair meets a dead server: resumed, the answers are asked again."""
+
+    def dying(body: Json) -> Step:
+        return error(503) if len(body["messages"]) > 2 else completion("no")
+
+    server.choose = dying
+    down = ("--set", "models.maximum_retries=0", "--set", "models.provider_failures_in_a_row=3", "--set", "models.maximum_concurrent=1")
+    assert tg("backtest", "study", *down).exit_code == 5
+    folder, lost = latest(priced), 3
+    assert header(folder)["spent_usd"] == pytest.approx(lost * (PROMPT_USD + COMPLETION_USD))
+    server.choose = lambda body: None
+    done = tg("backtest", "--resume", "latest", "--json").json
+    answers = _answers(folder)
+    assert done["cost_usd"] == pytest.approx(answers * (PROMPT_USD + COMPLETION_USD))
+    assert done["spent_usd"] == pytest.approx((answers + lost) * (PROMPT_USD + COMPLETION_USD))

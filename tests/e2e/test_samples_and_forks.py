@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e.answers import good_answer
 from tests.e2e.command import Run, calls, header, latest, row_files
-from tests.models.fault_server import FaultServer, Json, fault_server
+from tests.models.fault_server import FaultServer, Json, Step, fault_server
 from tests.models.limited_server import schema_name
 
 STUDY = ("backtest", "study", "--symbols", "AAA", "--json")
@@ -125,3 +125,15 @@ def test_a_fork_that_cannot_be_is_one_clear_error(project: Path, tg: Run, words:
     (line,) = found.error_lines
     assert (found.out, line.partition(":")[0]) == ("", code)
     assert list((project / "backtests" / "runs").iterdir()) == before
+
+
+def test_a_resumed_run_asks_as_it_was_begun_or_as_it_is_told(project: Path, tg: Run, server: FaultServer) -> None:
+    """All answers are in the shared store, where a run begun with `refresh` must not look."""
+    assert tg("backtest", "study").exit_code == 0
+    for how, asks in (((), True), (("--calls", "record"), False)):
+        server.script = [Step(status=401)]
+        assert tg("backtest", "study", "--calls", "refresh").exit_code == 5
+        folder, asked = latest(project), len(server.requests)
+        assert tg("backtest", "--resume", "latest", *how).exit_code == 0
+        assert (len(server.requests) > asked) is asks
+        assert header(folder)["calls_mode"] == ("refresh" if asks else "record")

@@ -29,9 +29,14 @@ NOTE = "the run folder stays readable"
 ExperimentOrNone = Annotated[
     str | None, typer.Argument(metavar="EXPERIMENT", help="An experiment: a file, or a name in backtests/. None with --resume.")
 ]
+CallsMode = Literal["record", "replay", "refresh"]
 Calls = Annotated[
-    Literal["record", "replay", "refresh"],
-    typer.Option("--calls", help="Model calls: recorded, else live (record); recorded only, no network (replay); always live (refresh)."),
+    CallsMode | None,
+    typer.Option(
+        "--calls",
+        help="Model calls: recorded, else live (record, the default); recorded only, no network (replay); always live (refresh). "
+        "A resumed run goes on as it was begun.",
+    ),
 ]
 Note = Annotated[str | None, typer.Option("--note", metavar="TEXT", help="A sentence for the header of the run.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Check and estimate only, as `check` does.")]
@@ -51,7 +56,7 @@ def command(
     experiment: ExperimentOrNone = None,
     *,
     overrides: Overrides,
-    calls: Calls = "record",
+    calls: Calls = None,
     note: Note = None,
     dry_run: DryRun = False,
     runs: Runs = 1,
@@ -70,6 +75,7 @@ def command(
         many = "--vary" if vary else "--runs" if runs > 1 else "--unseal" if unseal is not None else None
         _refuse_beside_resume(experiment, note=note, other="--dry-run" if dry_run else many)
         return finish(_resumed(project, resume, calls, overrides, as_json=as_json), as_json=as_json)
+    calls = calls or "record"
     if experiment is None:
         raise UsageError(ErrorCode.USAGE, "no EXPERIMENT", remedy=f"Name one: {EXAMPLE}, or go on with a run: --resume RUN.")
     wanted = wanted_runs(project, experiment, overrides, vary=vary or [], runs=runs)
@@ -95,7 +101,7 @@ def command(
 def _check_all(
     project: Project,
     wanted: list[list[ResolvedExperiment]],
-    calls: Literal["record", "replay", "refresh"],
+    calls: CallsMode,
     *,
     unseal: str | None,
     as_json: bool,
@@ -111,7 +117,7 @@ def _check_all(
 def _run(
     project: Project,
     resolved: ResolvedExperiment,
-    calls: Literal["record", "replay", "refresh"],
+    calls: CallsMode,
     *,
     note: str | None,
     unseal: str | None,
@@ -155,19 +161,17 @@ def _refuse_beside_resume(experiment: str | None, *, note: str | None, other: st
         raise UsageError(ErrorCode.USAGE, f"--resume cannot go with {extra[0]}", remedy=remedy)
 
 
-def _resumed(
-    project: Project, name: str, calls: Literal["record", "replay", "refresh"], overrides: Overrides, *, as_json: bool
-) -> RunFolder:
+def _resumed(project: Project, name: str, calls: CallsMode | None, overrides: Overrides, *, as_json: bool) -> RunFolder:
     from tradinggroup.experiment import refuse_all_but_limits
 
     refuse_all_but_limits(overrides)
-    from tradinggroup.runs.execute import RunOptions, resume_run
+    from tradinggroup.runs.execute import RunOptions, calls_mode_of, resume_run
     from tradinggroup.runs.locate import find_run
 
     run = find_run(project, name)
     narrate(f"resume {run.name}: status {run.status}")
     with only_json_on_stdout(as_json), shown_progress() as progress, says_how_to_go_on(project, run.path):
-        return resume_run(project, run, RunOptions(calls=calls, limits=overrides), progress)
+        return resume_run(project, run, RunOptions(calls=calls or calls_mode_of(run), limits=overrides), progress)
 
 
 @contextlib.contextmanager

@@ -140,8 +140,14 @@ def new_writer(project: Project, inputs: RunInputs, started_at: datetime) -> Run
     )
 
 
+def calls_mode_of(run: RunFolder) -> CallsMode:
+    """How the run asks its models, as it was last told to."""
+    mode: CallsMode = run.header.get("calls_mode", "record")
+    return mode
+
+
 def resume_run(project: Project, run: RunFolder, options: RunOptions, progress: Progress | None = None) -> RunFolder:
-    """Go on with a run in its own folder: the same run again, its own recordings first, the rest as `options.calls` says.
+    """Go on with a run in its own folder: the same run again, its own recordings first, the rest, and the header, as `options.calls` says.
 
     Raises UsageError for a run that has ended, is of another version of the package or is being written by another process;
     DataError for another bundle.
@@ -176,7 +182,7 @@ def resume_run(project: Project, run: RunFolder, options: RunOptions, progress: 
             with RecordingStore.open(run.recordings) as store:
                 store.forget_calls(since=outage)
         header = {key: value for key, value in run.header.items() if key != "files"}
-        header |= {"status": "running", "finished_at": None, "settings": inputs.experiment.to_plain()}
+        header |= {"status": "running", "finished_at": None, "settings": inputs.experiment.to_plain(), "calls_mode": options.calls}
         header = enter_resumed(project, inputs, header, sessions=sessions)
         return execute(project, inputs, writer, header, options.calls, progress, markets=markets)
 
