@@ -39,7 +39,7 @@ def test_the_defaults() -> None:
         ({"costs": {"commission": "basis_points", "commission_bps": 7}}, "commission 7 bps of each fill"),
         ({"costs": {"order": "minimum_then_cap"}}, "at least 0.99 USD, but at most 1.00 % of the value"),
         ({"costs": {"slippage_bps": 5, "half_spread_bps": 2.5}}, "5 bps of slippage and 2.5 bps of half-spread worse"),
-        ({"execution": {"volume_cap_fraction": 0.05}}, "at most 5.00 % of a bar's volume"),
+        ({"execution": {"volume_cap_fraction": 0.05}}, "purchases of a bar take at most 5.00 % of its volume"),
         ({"execution": {"delisting_sessions": 9, "delisting_haircut_fraction": 1.0}}, "closed after 9 sessions, 100 % lower"),
         ({"cash_rate_per_year": 0.03}, "cash earns 3.00 % a year"),
     ],
