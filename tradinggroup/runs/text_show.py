@@ -293,7 +293,7 @@ def _money_lines(run: RunFolder) -> Iterator[str]:
     if cost_usd:
         yield from wrapped(f"the answers cost {usd(cost_usd, decimals=4)} USD; this run paid {usd(spent_usd, decimals=4)} of it")
     elif cost_usd is None and "cost_usd" in header:
-        yield from wrapped("what the answers cost in USD is not known: no price in models.toml")
+        yield from wrapped("what the answers cost in USD is not known: no price in models.toml, or answers without a count of tokens")
 
 
 def _missing_lines(run: RunFolder) -> Iterator[str]:
