@@ -10,7 +10,10 @@ import orjson
 
 from tradinggroup.runs.inputs import RunInputs
 
-NO_TRIAL_KEYS = ("name", "seed", "workers", "schedule", "max_cost_usd", "holdout", "statistics", "models.sample_index")
+NO_TRIAL_KEYS = (
+    "name", "seed", "workers", "schedule", "max_cost_usd", "holdout", "statistics", "models.sample_index", "models.maximum_concurrent",
+    "models.requests_per_minute", "models.tokens_per_minute",
+)  # fmt: skip
 """Settings that make no other trial: a name, the draw of random streams and samples, how a run is executed, and how it is judged."""
 WINDOW_KEYS = ("start", "end")
 
