@@ -76,7 +76,15 @@ def body(**top: Any) -> Step:
     return Step(body=json.dumps({**completion_body(GOOD), **top}).encode())
 
 
+def parts(**of_text: Any) -> Step:
+    found = completion_body("")
+    found["choices"][0]["message"]["content"] = [{"type": "text", "text": GOOD, **of_text}]
+    return Step(body=json.dumps(found).encode())
+
+
 CITING = [
+    parts(annotations=[URL]),
+    parts(citations=[{"url": "https://x"}]),
     completion(GOOD, annotations=[URL]),
     completion(GOOD, annotations=[{"url_citation": {"url": "https://x"}}]),
     completion(GOOD, citations=["https://x"]),
@@ -85,6 +93,8 @@ CITING = [
     body(search_info={"search_results": [{"url": "https://x"}]}),
 ]
 PLAIN = [
+    parts(),
+    parts(annotations=[{"type": "file", "file": {}}], citations=[]),
     completion(GOOD, annotations=[]),
     completion(GOOD, annotations=None),
     completion(GOOD, annotations=[{"type": "file", "file": {}}]),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from tradinggroup.models.content_parts import with_plain_content
 from tradinggroup.models.lookahead import cited_pages
 from tradinggroup.models.port import Failure, FailureKind, Usage
 from tradinggroup.models.structured import split_thinking
@@ -56,18 +57,18 @@ def read_completion(raw: str, *, tool: str | None = None) -> Completion:
     try:
         body = json.loads(raw)
         choice = body["choices"][0]
-        message = choice["message"]
-        content = message.get("content")
+        given = choice["message"]
+        message = with_plain_content(given)
     except (ValueError, RecursionError, KeyError, IndexError, TypeError, AttributeError):
         return _no_completion(raw, f"no chat completion: {error_message(raw)}")
     if choice.get("error"):
         return _no_completion(raw, f"no chat completion: {error_message(json.dumps(choice))}")
-    if not (content is None or isinstance(content, str)):
+    if message is None:
         return _no_completion(raw, "the content of the message is not text")
     text, unusable = _content(message) if tool is None else read_tool_call(message, tool)
     return Completion(
         text=text,
-        failure=_web_search(body, message) or _told_failure(choice, message) or unusable,
+        failure=_web_search(body, given) or _told_failure(choice, message) or unusable,
         usage=_usage(body.get("usage")),
         model_returned=_model_returned(body),
         reasoning=_text(message.get("reasoning_content")) or _text(message.get("reasoning")) or split_thinking(text)[1],

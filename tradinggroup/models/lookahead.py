@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tradinggroup.errors import ErrorCode, UsageError
+from tradinggroup.models.content_parts import parts_of
 from tradinggroup.models.registry_entries import ModelEntry
 
 SEARCHING_NAMES = ("*:online", "*-online", "*-search*", "*sonar*", "*deep-research*")
@@ -42,11 +43,12 @@ def lookahead_model(what: str) -> UsageError:
     return UsageError(ErrorCode.LOOKAHEAD_MODEL, f"{what}, and the web of today knows what came after each session", remedy=REMEDY)
 
 
-def cited_pages(body: Mapping[str, Any], message: Mapping[str, Any]) -> int:
-    """How many web pages the answer in a completion's body cites; 0 for one from the weights alone."""
-    listed = [holder.get(key) for holder in (body, message) for key in CITATION_KEYS]
-    annotations = message.get("annotations")
-    marked = [each for each in annotations if _is_url(each)] if isinstance(annotations, list) else []
+def cited_pages(body: Mapping[str, Any], message: dict[str, Any]) -> int:
+    """How many web pages the answer in a completion's body cites, also in parts of its content; 0 for one from the weights alone."""
+    parts = parts_of(message)
+    listed = [holder.get(key) for holder in (body, message, *parts) for key in CITATION_KEYS]
+    annotations = [holder.get("annotations") for holder in (message, *parts)]
+    marked = [each for found in annotations if isinstance(found, list) for each in found if _is_url(each)]
     return sum(len(found) for found in listed if isinstance(found, list | dict)) + len(marked)
 
 
