@@ -113,6 +113,15 @@ def test_the_hash_is_of_the_text_whatever_its_line_ends(tmp_path: Path) -> None:
         (FRONT.replace("0.0", "3.0"), "agents/decision.md line 4: temperature=3.0: input should be less than or equal to 2."),
         (FRONT.replace("0.0", '"cold"'), "agents/decision.md line 4: temperature='cold': input should be a valid number."),
         (FRONT.replace("64", "0"), "agents/decision.md line 5: max_tokens=0: input should be greater than or equal to 1."),
+        *(
+            (FRONT.replace("64\n", f"64\n[parameters]\n{given}\n"), f"{name} must be a whole number of at least 1")
+            for name, given in (
+                ("max_tokens", "max_tokens = 64.0"),
+                ("max_completion_tokens", 'max_completion_tokens = "64"'),
+                ("max_completion_tokens", "max_completion_tokens = true"),
+                ("n", "n = 0"),
+            )
+        ),
         (FRONT + "a\n\n{positions}", "agents/decision.md line 9: unknown placeholder {positions}. Did you mean session? Known: account,"),
         (FRONT + "{acount}", "agents/decision.md line 7: unknown placeholder {acount}. Did you mean account? Known: account,"),
         (FRONT + 'a\n{"action": 1}', 'agents/decision.md line 8: unknown placeholder {"action": 1}.'),
