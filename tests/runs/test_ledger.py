@@ -16,16 +16,20 @@ from tradinggroup.cells import repeated, vary_cells
 from tradinggroup.errors import DataError, UsageError
 from tradinggroup.experiment import Override, load_experiment, load_variants
 from tradinggroup.project import MARKER, Project
+from tradinggroup.runs.claim_card import Claim
 from tradinggroup.runs.execute import RunOptions, resume_run, run_experiment
 from tradinggroup.runs.folder import RunFolder
 from tradinggroup.runs.inputs import inputs_of_project
 from tradinggroup.runs.ledger_check import look_at_ledger
-from tradinggroup.runs.ledger_file import read_ledger
+from tradinggroup.runs.ledger_file import Entry, read_ledger
 from tradinggroup.runs.ledger_trials import trials_of
 from tradinggroup.runs.preview import check_experiment, render_prompts
+from tradinggroup.runs.report.page import report
 from tradinggroup.runs.returns import returns_by_session
 from tradinggroup.runs.samples import samples_of
-from tradinggroup.runs.text_ledger import text_ledger
+from tradinggroup.runs.text_claims import card_of
+from tradinggroup.runs.text_ledger import text_ledger, variance_text
+from tradinggroup.runs.text_overview import text_overview
 from tradinggroup.runs.text_samples import text_samples
 from tradinggroup.runs.text_show import text_show
 from tradinggroup.runs.trial_hash import configuration_hash, trial_hash
@@ -322,6 +326,67 @@ def test_the_first_look_is_written_down_and_every_later_configuration_says_so(tm
     (project.root / MARKER).write_text("", encoding="utf-8")
     assert start(project, risk="strict", cash_usd=1_000, **one).header["holdout"]["after_unsealing"]
     assert start(project, end="2024-03-27", risk="strict", **one).header["holdout"] is None
+
+
+def hold_out_claim(run: RunFolder) -> Claim:
+    return next(claim for claim in card_of(run).claims if claim.topic == "hold-out")
+
+
+def test_sessions_that_any_run_had_seen_are_no_first_look(tmp_path: Path) -> None:
+    project = study_project(tmp_path / "project")
+    one = {"symbols": "AAA"}
+    start(project, end="2024-04-02", risk="strict", **one)
+    start(project, end="2024-03-28", **one)
+    (project.root / MARKER).write_text(SEALED, encoding="utf-8")
+    looked = start(project, unseal="final test", **one)
+    assert (looked.header["holdout"]["seen_before"], looked.header["holdout"]["sessions"]) == (1, 10)
+    assert hold_out_claim(looked).state == "weak"
+    assert hold_out_claim(looked).found == "10 of 38 sessions from 2024-04-01 on; 1 run had seen those sessions before"
+    again = start(project, unseal="another seed", seed=8, **one)
+    assert "2 runs had seen those sessions before" in hold_out_claim(again).found
+
+
+def test_a_first_look_says_how_much_of_the_window_it_is(tmp_path: Path) -> None:
+    project = study_project(tmp_path / "project", marker=SEALED)
+    part = start(project, unseal="final test", symbols="AAA")
+    assert (hold_out_claim(part).state, hold_out_claim(part).found) == ("weak", "10 of 38 sessions from 2024-04-01 on, first look")
+
+
+def test_the_card_and_the_trials_say_the_same_count_of_the_ledger_as_it_is_now(project: Project, tmp_path: Path) -> None:
+    first = runs_of(project)[0]
+    assert first.header["ledger"]["trials"] == 1
+    for page in (text_show(first), text_overview(first), report(first)):
+        assert "2 configurations tried" in page
+        assert "1 configuration tried" not in page
+    shutil.copytree(first.path, tmp_path / "sent" / first.name)
+    sent = RunFolder.open(tmp_path / "sent" / first.name)
+    assert found_on(sent, "trials").startswith("1 configuration tried, when the run ended; no deflated Sharpe ratio")
+
+
+def test_a_ledger_damaged_after_a_run_fails_its_card(project: Project) -> None:
+    run = runs_of(project)[0]
+    with project.ledger_file.open("ab") as stream:
+        stream.write(b'{"kind":"start"}\n')
+    assert found_on(run, "trials") == "the ledger is damaged: line 7 is no start line: line is missing or no such value"
+    assert "the ledger is damaged: line 7" in text_show(run)
+
+
+def found_on(run: RunFolder, topic: str) -> str:
+    return next(claim.found for claim in card_of(run).claims if claim.topic == topic)
+
+
+def test_of_the_runs_of_a_trial_the_first_with_returns_counts() -> None:
+    def end(run_id: str, fraction: float | None) -> Entry:
+        returns = None if fraction is None else {"first_session": "2024-01-02", "days_between": [1], "fractions": [fraction, 0.0]}
+        return {"kind": "end", "run_id": run_id, "status": "success", "returns": returns}
+
+    entries = [{"kind": "start", "run_id": name, "trial": "t", "at": "2024"} for name in ("a", "b", "c")]
+    (trial,) = trials_of([*entries, end("c", None), end("b", 0.1), end("a", 0.2)])
+    assert trial.returns == {"2024-01-02": 0.1, "2024-01-03": 0.0}
+
+
+def test_equal_trials_have_no_variance_to_print() -> None:
+    assert [variance_text(value) for value in (8.74e-16, 0.0, 0.00123456)] == ["0", "0", "0.00123"]
 
 
 def test_a_seal_that_was_taken_away_is_missed(tmp_path: Path) -> None:

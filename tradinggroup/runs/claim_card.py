@@ -1,15 +1,18 @@
 """The claim card of a run: what its figures allow to say and what not, one line a question, made by rules from what the run has.
 
-It reads `run.json` and `checks.jsonl` and nothing else, so that every page of a run shows the same card. Only what was done and came
-out well is `ok`; what was not done is `missing`, whatever the result.
+It reads `run.json`, `checks.jsonl`, the trials of the ledger and which files were changed; every page of a run gets its card from
+`card_of` of `runs/text_claims.py`, so all show the same. Only what was done and came out well is `ok`; what was not done, or is not
+written down, is `missing`, whatever the result.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, Literal
 
+from tradinggroup.backtest.statistics.enough import is_enough
 from tradinggroup.runs.assumptions import FILLS
 from tradinggroup.runs.figures import counted, number, percent
 from tradinggroup.runs.summary import ALL
@@ -26,6 +29,11 @@ HIGHEST_ERROR_FRACTION = 0.01
 """Share of failed calls above which they may carry the result (ours); a run is invalid above its own limit."""
 SURE_FRACTION = 0.95
 """Deflated Sharpe ratio from which a result counts as more than the best of so many trials."""
+SMALLEST_SLIPPAGE_BPS = 1.0
+"""Slippage and half the spread, at each fill, below which costs are as good as left out (ours)."""
+LEDGER_DAMAGED = "the ledger is damaged"
+"""How the warning of a run begins that was written into a damaged ledger."""
+FAILURES = ("unreadable", "provider", "budget")
 AUDITS = ("lookahead", "warmup", "masking", "cutoff", "costs", "attack")
 
 
@@ -63,6 +71,9 @@ class ClaimCard:
         if all(state == "ok" for state in states):
             return "This run may be called evidence, for these symbols and this window."
         open_ones = [claim.topic for claim in self.claims if claim.state != "ok"]
+        if open_ones == ["audits"] and "weak" in states:
+            untested = next(claim.found for claim in self.claims if claim.topic == "audits")
+            return f"This run may be called evidence, for these symbols and this window, but for what no audit could test ({untested})."
         return (
             f"A description of what happened in this window, no evidence of skill: {len(open_ones)} of {len(states)} points are open "
             f"({', '.join(open_ones)})."
@@ -77,38 +88,49 @@ Header = Mapping[str, Any]
 Checks = Sequence[Mapping[str, Any]]
 
 
-def claim_card(header: Header, checks: Checks) -> ClaimCard:
-    """The card of the run with this `run.json` and these lines of `checks.jsonl`. Keys that an older run lacks count as missing."""
+def claim_card(header: Header, checks: Checks, *, trials: Header | None = None, changed: Sequence[str] = ()) -> ClaimCard:
+    """The card of the run with this `run.json` and these lines of `checks.jsonl`. Keys that an older run lacks count as missing.
+
+    Args:
+        header: `run.json`.
+        checks: in the order in which they were made.
+        trials: the figures of `header["ledger"]` as the ledger has them now; without them those of the run's end count.
+        changed: files that are not what they were when the run ended.
+    """
     makers: tuple[Callable[[Header], Claim], ...] = (
-        _ending, _clock, _fills, _costs, _baselines, _intervals, _power, _trials, _seal, _cutoff, _errors, _universe,
+        _ending, _clock, _fills, _costs, _baselines, _intervals, _power, partial(_trials, now=trials), _seal, _cutoff, _errors, _universe,
     )  # fmt: skip
-    return ClaimCard((*(make(header) for make in makers), _verify(checks), *_audits(checks)))
+    return ClaimCard((*(make(header) for make in makers), _verify(checks, changed), *_audits(checks)))
 
 
 def _ending(header: Header) -> Claim:
-    status = header.get("status")
+    status, sessions = header.get("status"), header.get("sessions")
     if status != "success":
         found = STATUS_MEANINGS.get(str(status), str(status)).partition(";")[0]
         return Claim("run", "failed", found, "", "any figure of it as a result")
     if not header.get("metrics"):
         return Claim("run", "missing", "no agents, baselines only", "what the baselines made", "anything of agents")
-    return Claim("run", "ok", f"ended well, {counted(header.get('sessions') or 0, 'session')}", "its figures are of the whole window", "")
+    if not sessions:
+        return Claim("run", "missing", "no session was counted", "", "any figure of it as a result")
+    return Claim("run", "ok", f"ended well, {counted(sessions, 'session')}", "its figures are of the whole window", "")
 
 
 def _clock(header: Header) -> Claim:
     settings = header.get("settings") or {}
+    levels_unsafe = (header.get("bundle") or {}).get("levels_unsafe")
     if settings.get("convention") == "finsaber":
         return Claim(
             "clock", "failed", "bars of calendar days, fills at past opens", "a comparison with the paper's table", "any return of it"
         )
     if settings.get("fill") == "same_close":
         return Claim("clock", "weak", f"fills at {FILLS['same_close']}", "an upper bound", "that anybody could have traded so")
-    if (header.get("bundle") or {}).get("levels_unsafe"):
+    if levels_unsafe:
         found = "price levels know of later splits and dividends"
         return Claim("clock", "weak", found, "decisions fill at later prices", "that levels in prompts were known then")
-    decided = "before the open" if settings.get("decide") == "pre_open" else "after the close"
-    found = f"decided {decided}, filled at {FILLS.get(settings.get('fill', 'next_open'), 'a later price')}"
-    return Claim("clock", "ok", found, "no order fills before its decision", "")
+    if settings.get("fill") not in FILLS or levels_unsafe is None or not all(settings.get(key) for key in ("convention", "decide")):
+        return Claim("clock", "missing", "not written down", "", "that no order fills before its decision")
+    decided = "before the open" if settings["decide"] == "pre_open" else "after the close"
+    return Claim("clock", "ok", f"decided {decided}, filled at {FILLS[settings['fill']]}", "no order fills before its decision", "")
 
 
 def _fills(header: Header) -> Claim:
@@ -122,17 +144,28 @@ def _fills(header: Header) -> Claim:
 def _costs(header: Header) -> Claim:
     costs = (header.get("settings") or {}).get("costs") or {}
     bill_known = ((header.get("costs") or {}).get(ALL) or {}).get("model_bill_usd") is not None
-    if costs.get("commission") == "none":
+    slippage_bps = (costs.get("slippage_bps") or 0) + (costs.get("half_spread_bps") or 0)
+    if "commission" not in costs:
+        return Claim("costs", "missing", "not written down", "", "any return after costs")
+    if not _has_commission(costs):
         return Claim("costs", "failed", "no commission", "a return before costs", "a return that anybody would have had")
-    if not (costs.get("slippage_bps") or costs.get("half_spread_bps")):
+    if not slippage_bps:
         return Claim("costs", "weak", "commission, but no spread or slippage", "a return after commission", "a return after all costs")
+    if slippage_bps < SMALLEST_SLIPPAGE_BPS:
+        found = f"spread and slippage under {number(SMALLEST_SLIPPAGE_BPS)} bps a fill"
+        return Claim("costs", "weak", found, "a return after commission", "a return after all costs")
     if not bill_known:
         return Claim("costs", "weak", "the model's bill is not known", "a return before the model's bill", "a return after all costs")
     return Claim("costs", "ok", "commission, spread or slippage, model's bill", "a return after these costs", "")
 
 
+def _has_commission(costs: Mapping[str, Any]) -> bool:
+    keys = {"per_share": ("per_share_usd", "minimum_usd"), "basis_points": ("commission_bps",)}.get(costs["commission"], ())
+    return any(costs.get(key) for key in keys)
+
+
 def _baselines(header: Header) -> Claim:
-    made = header.get("baselines") or {}
+    made = {name: by_symbol for name, by_symbol in (header.get("baselines") or {}).items() if by_symbol}
     draws = (header.get("random") or {}).get("draws") or 0
     lacking = [
         *([] if BUY_AND_HOLD in made else ["buy and hold"]),
@@ -160,11 +193,31 @@ def _intervals(header: Header) -> Claim:
     if lead.get("low") is None or lead.get("high") is None:
         return Claim("interval", "missing", str(lead.get("reason") or "none against buy and hold"), "", "that it beat buy and hold")
     found = f"lead over buy and hold {100 * lead['low']:+.2f} to {100 * lead['high']:+.2f} points"
-    if lead["low"] > 0:
-        return Claim("interval", "ok", found, "more than buy and hold, beyond luck of this window", "")
+    if lead["low"] <= 0 <= lead["high"]:
+        return Claim("interval", "weak", found, "no difference was found", "better or worse than buy and hold")
+    hanging = blocks_of_another_sign(lead)
+    if hanging:
+        found += f", but not in blocks of {', '.join(hanging)} sessions"
+        return Claim("interval", "weak", found, "no difference that does not hang on the blocks", "better or worse than buy and hold")
     if lead["high"] < 0:
-        return Claim("interval", "ok", found, "less than buy and hold, beyond luck of this window", "that it beat buy and hold")
-    return Claim("interval", "weak", found, "no difference was found", "better or worse than buy and hold")
+        return Claim("interval", "weak", found, "worse than buy and hold, beyond luck of this window", "that it beat buy and hold")
+    if not lead.get("by_block_length"):
+        return Claim("interval", "missing", f"{found}, at one length of blocks only", "", "that a difference is more than luck")
+    return Claim("interval", "ok", found, "more than buy and hold, beyond luck of this window", "")
+
+
+def blocks_of_another_sign(interval: Mapping[str, Any]) -> list[str]:
+    """Lengths of blocks, in sessions, at which the interval of a difference says something else of its sign than `low` and `high` do."""
+    own = _sign(interval)
+    return [length for length, each in (interval.get("by_block_length") or {}).items() if _sign(each) != own]
+
+
+def _sign(interval: Mapping[str, Any]) -> int:
+    """1 or -1 of an interval on one side of zero; 0 of one that holds it, or is none."""
+    low, high = interval.get("low"), interval.get("high")
+    if low is None or high is None:
+        return 0
+    return int(low > 0) - int(high < 0)
 
 
 def _power(header: Header) -> Claim:
@@ -178,69 +231,103 @@ def _power(header: Header) -> Claim:
     return Claim("power", "ok", found, "smaller effects would not be seen", "")
 
 
-def _trials(header: Header) -> Claim:
-    ledger = header.get("ledger") or {}
-    trials, deflated = ledger.get("trials"), ledger.get("deflated_sharpe")
-    if trials is None:
+def _trials(header: Header, now: Header | None) -> Claim:
+    ledger = header.get("ledger") or {} if now is None else now
+    count, deflated, fault = ledger.get("trials"), ledger.get("deflated_sharpe"), _damage(header, ledger)
+    if fault is not None:
+        return Claim("trials", "failed", fault, "", "how many configurations were tried")
+    if count is None:
         return Claim("trials", "missing", "the run is in no ledger", "", "that it was the only try")
-    found = f"{counted(trials, 'configuration')} tried"
-    if deflated is None:
-        return Claim("trials", "missing", f"{found}, no deflated Sharpe ratio", "", "that it is more than the best of so many")
-    found = f"{found}, deflated Sharpe ratio {number(deflated)}"
+    found, lacking = f"{counted(count, 'configuration')} tried", _too_little(header)
+    when = "" if now is not None else ", when the run ended"
+    no = "that it is more than luck" if count == 1 else "that it is more than the best of so many"
+    if lacking or deflated is None:
+        found = f"{found}{when}; no deflated Sharpe ratio" + (f", {lacking or ledger.get('reason') or ''}".rstrip(", "))
+        return Claim("trials", "missing", found, "", no)
+    found = f"{found}, deflated Sharpe ratio {number(deflated)}{when}"
     if deflated < SURE_FRACTION:
-        return Claim("trials", "weak", found, "it may be the best of so many by luck", "that it is more than that")
-    return Claim("trials", "ok", found, "more than the luck of so many tries", "")
+        return Claim("trials", "weak", found, "it may be luck" if count == 1 else "it may be the best of so many by luck", no)
+    return Claim("trials", "ok", found, "more than luck" if count == 1 else "more than the luck of so many tries", "")
+
+
+def _damage(header: Header, ledger: Header) -> str | None:
+    if ledger.get("fault"):
+        return f"{LEDGER_DAMAGED}: {ledger['fault']}"
+    warned = (str(text) for text in header.get("warnings") or () if str(text).startswith(LEDGER_DAMAGED))
+    return next((text.partition(";")[0] for text in warned), None)
+
+
+def _too_little(header: Header) -> str:
+    """Why no Sharpe ratio may be said of the run; empty where it may."""
+    agents = (header.get("metrics") or {}).get(ALL) or {}
+    enough = is_enough(header.get("sessions"), agents.get("trades") or 0)
+    if not enough:
+        return enough.reason
+    statistics = header.get("statistics") or {}
+    return str(statistics.get("reason") or "too little to resample") if statistics.get("enough") is False else ""
 
 
 def _seal(header: Header) -> Claim:
     holdout = header.get("holdout")
     if not holdout:
         return Claim("hold-out", "missing", "none was declared", "", "that the window was not tuned on")
+    no = "a test on unseen sessions"
     if holdout.get("after_unsealing") or holdout.get("dropped"):
         found = "looked at before this configuration" if holdout.get("after_unsealing") else "no longer kept"
-        return Claim("hold-out", "failed", found, "", "a test on unseen sessions")
-    if holdout.get("unsealed"):
-        return Claim("hold-out", "ok", f"from {holdout.get('start')}, first look", "a test on sessions nobody had tried", "")
-    return Claim(
-        "hold-out",
-        "weak",
-        f"sessions from {holdout.get('start')} are still sealed",
-        "a result of the tuning window",
-        "a test on unseen sessions",
-    )
+        return Claim("hold-out", "failed", found, "", no)
+    start = holdout.get("start")
+    if not start:
+        return Claim("hold-out", "missing", "its start is not written down", "", no)
+    if not holdout.get("unsealed"):
+        return Claim("hold-out", "weak", f"sessions from {start} are still sealed", "a result of the tuning window", no)
+    return _first_look(holdout, header.get("sessions"))
+
+
+def _first_look(holdout: Mapping[str, Any], total: int | None) -> Claim:
+    """Of a run that looked: were those sessions new to everybody, and are its figures of those sessions alone?"""
+    no = "a test on unseen sessions"
+    held, seen = holdout.get("sessions"), holdout.get("seen_before")
+    if held is None or seen is None or total is None:
+        return Claim("hold-out", "missing", f"from {holdout['start']}; who saw it before is not written down", "", no)
+    found = f"{held:,d} of {counted(total, 'session')} from {holdout['start']} on"
+    if seen:
+        return Claim("hold-out", "weak", f"{found}; {counted(seen, 'run')} had seen those sessions before", "a repetition", no)
+    if held < total:
+        return Claim(
+            "hold-out", "weak", f"{found}, first look", "nothing that rests on the others", "its figures as those of unseen sessions"
+        )
+    return Claim("hold-out", "ok", f"all {found}, first look", "a test on sessions that no run in the ledger had seen", "")
 
 
 def _cutoff(header: Header) -> Claim:
+    is_rules = header.get("title") == "no LLM" or (header.get("settings") or {}).get("agents_enabled") is False
     counts = [entry.get("sessions") or {} for entry in (header.get("cutoffs") or {}).values()]
-    if not counts:
-        is_rules = header.get("title") == "no LLM" or not (header.get("settings") or {}).get("agents_enabled", True)
-        if is_rules:
-            return Claim("cutoff", "ok", "no language model", "nothing comes from training", "")
+    if is_rules:
+        return Claim("cutoff", "ok", "no language model", "nothing comes from training", "")
+    if not counts or any(each.get(key) is None for each in counts for key in ("unknown", "before", "after")):
         return Claim("cutoff", "missing", "not recorded", "", "that the model did not remember the window")
-    unknown, before, after = (max(each.get(key, 0) for each in counts) for key in ("unknown", "before", "after"))
-    if unknown:
+    unknown, before = (max(each[key] for each in counts) for key in ("unknown", "before"))
+    after = min(each["after"] for each in counts)
+    if unknown or not before + after:
         return Claim("cutoff", "missing", "a model's training cutoff is not known", "", "that it did not remember the window")
-    total = before + min(each.get("after", 0) for each in counts)
-    if before and not min(each.get("after", 0) for each in counts):
+    if before and not after:
         return Claim("cutoff", "failed", "the whole window is before a model's training cutoff", "", "any skill: the model may remember")
     if before:
-        return Claim(
-            "cutoff", "weak", f"{before} of {total} sessions before it", "nothing about those", "the return of the whole window as skill"
-        )
-    if header.get("title") == "no LLM":
-        return Claim("cutoff", "ok", "no language model", "nothing comes from training", "")
+        found = f"{before} of {before + after} sessions before it"
+        return Claim("cutoff", "weak", found, "nothing about those", "the return of the whole window as skill")
     return Claim("cutoff", "ok", f"all {after} sessions are after it", "the models were trained before the window", "")
 
 
 def _errors(header: Header) -> Claim:
     calls, holds = header.get("calls") or {}, header.get("holds") or {}
-    total, failed = calls.get("total"), calls.get("failed", 0)
-    if not total:
-        return Claim("errors", "missing", "no call was counted", "", "that failures did not pose as decisions")
-    wrong = sum(holds.get(kind, 0) for kind in ("unreadable", "provider", "budget"))
-    found = f"{failed:,d} of {counted(total, 'call')} failed, {counted(wrong, 'hold')} by failure"
+    total, failed = calls.get("total"), calls.get("failed")
     if header.get("status") == "invalid":
-        return Claim("errors", "failed", found, "", "any figure of it as a result")
+        return Claim("errors", "failed", f"{number(failed)} of {number(total)} calls failed", "", "any figure of it as a result")
+    if not total or failed is None or any(holds.get(kind) is None for kind in FAILURES):
+        what = "no call was counted" if not total else "failures were not counted"
+        return Claim("errors", "missing", what, "", "that failures did not pose as decisions")
+    wrong = sum(holds[kind] for kind in FAILURES)
+    found = f"{failed:,d} of {counted(total, 'call')} failed, {counted(wrong, 'hold')} by failure"
     if failed > HIGHEST_ERROR_FRACTION * total or wrong:
         return Claim("errors", "weak", found, "failures are counted apart", "that every hold was meant")
     return Claim("errors", "ok", found, "holds are the agents' own", "")
@@ -258,7 +345,7 @@ def _universe(header: Header) -> Claim:
     return Claim("universe", "weak", found, "for these symbols", f"{what}: survivors were known")
 
 
-def _verify(checks: Checks) -> Claim:
+def _verify(checks: Checks, changed: Sequence[str]) -> Claim:
     done = [check for check in checks if check.get("check") == "verify"]
     if not done:
         return Claim("verify", "missing", "not verified yet", "", "that it comes out the same again")
@@ -266,6 +353,9 @@ def _verify(checks: Checks) -> Claim:
     if not last.get("ok"):
         where = " ".join(str(last[key]) for key in ("file", "line") if last.get(key) is not None)
         return Claim("verify", "failed", f"came out differently: {where}".rstrip(": "), "", "that the run can be repeated")
+    if changed:
+        others = f" and {counted(len(changed) - 1, 'other file')}" if len(changed) > 1 else ""
+        return Claim("verify", "failed", f"{changed[0]}{others} changed since the run ended", "", "that its rows are what was verified")
     return Claim("verify", "ok", f"came out the same on {str(last.get('at', ''))[:10]}", "anybody can repeat it from the folder", "")
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +72,15 @@ class RunFolder:
         """Every setting with the value that was used."""
         settings: Line = self.header["settings"]
         return settings
+
+    @cached_property
+    def changed_files(self) -> tuple[str, ...]:
+        """Files that are not what they were when the run ended, by their SHA-256; its recordings apart, which may grow."""
+        return tuple(
+            name
+            for name, kept in (self.header.get("files") or {}).items()
+            if name != RECORDINGS and _hash_of(self.path / name) != kept.get("sha256")
+        )
 
     @property
     def recordings(self) -> Path:
@@ -229,6 +240,14 @@ def _sizes_that_differ(folder: Path, header: Line) -> Iterator[str]:
             yield f"{name} is missing"
         elif name != RECORDINGS and path.stat().st_size != expected["bytes"]:
             yield f"{name} has {path.stat().st_size} bytes, {expected['bytes']} when the run ended"
+
+
+def _hash_of(path: Path) -> str | None:
+    """SHA-256 in hexadecimal digits; None of a file that can't be read."""
+    try:
+        return sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return None
 
 
 def _invalid(folder: Path, file: str, line: int | None, problem: str) -> DataError:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -82,12 +82,18 @@ def standing_of(
     unsealing: Unsealing | None,
     configuration: str,
     bundle: str,
+    symbols: Collection[str],
     sessions: Sequence[date],
 ) -> Standing:
-    """How a run of `configuration` over `sessions` stands to the hold-out."""
+    """How a run of `configuration` over `sessions` stands to the hold-out.
+
+    `seen_before` counts runs that were started on held-out sessions of this run, whatever their configuration and whether they were
+    held out then: a seal that is declared later makes nothing unseen.
+    """
     last = sessions[-1].isoformat() if sessions else ""
     start = seal.start.isoformat() if seal is not None else None
     first = next(_unsealings(entries, since=start, first=sessions[0].isoformat() if sessions else "", last=last), None)
+    seen_before = _runs_that_saw(entries, since=start, last=last, bundle=bundle, symbols=symbols) if start is not None else 0
     is_later = first is not None and first["configuration"] != configuration
     warnings = [_after_unsealing(first)] if first is not None and is_later else []
     dropped = _dropped_seal(entries, bundle=bundle, start=start, last=last) if first is None and unsealing is None else None
@@ -104,6 +110,8 @@ def standing_of(
         "first_unsealed_run": first["run_id"] if first is not None else None,
         "after_unsealing": is_later,
         "dropped": dropped is not None,
+        "sessions": sum(seal is not None and session >= seal.start for session in sessions),
+        "seen_before": seen_before,
     }
     return Standing(header, tuple(warnings))
 
@@ -115,6 +123,17 @@ def _unsealings(entries: Sequence[Entry], *, since: str | None, first: str, last
             continue
         if entry["through"] >= since if since is not None else entry["holdout_start"] <= last and entry["through"] >= first:
             yield entry
+
+
+def _runs_that_saw(entries: Sequence[Entry], *, since: str, last: str, bundle: str, symbols: Collection[str]) -> int:
+    """Runs on this bundle, or of one of these symbols, whose window has sessions from `since` to `last`."""
+    return sum(
+        entry.get("kind") == "start"
+        and (entry.get("start") or "") <= last
+        and (entry.get("end") or "") >= since
+        and ((entry.get("bundle") or {}).get("name") == bundle or not set(symbols).isdisjoint(entry.get("symbols") or ()))
+        for entry in entries
+    )
 
 
 def _after_unsealing(first: Entry) -> str:

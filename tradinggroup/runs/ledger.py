@@ -13,6 +13,7 @@ from typing import Any
 
 from tradinggroup.errors import DataError
 from tradinggroup.project import Project
+from tradinggroup.runs.claim_card import LEDGER_DAMAGED
 from tradinggroup.runs.folder import RunFolder
 from tradinggroup.runs.header import named
 from tradinggroup.runs.holdout import Unsealing, seal_of, standing_of
@@ -98,6 +99,7 @@ def _entered(
         unsealing=unsealing,
         configuration=configuration,
         bundle=inputs.bundle.name,
+        symbols=inputs.experiment.symbols,
         sessions=sessions,
     )
     if unsealing is not None:
@@ -129,9 +131,7 @@ def _entered(
 
 def _damage(book: LedgerBook) -> list[str]:
     fault = book.ledger.fault
-    return (
-        [] if fault is None else [f"the ledger is damaged: line {fault.line} {fault.text}; so its trials are at least as many as counted"]
-    )
+    return [] if fault is None else [f"{LEDGER_DAMAGED}: line {fault.line} {fault.text}; so its trials are at least as many as counted"]
 
 
 def _trial_figures(book: LedgerBook, inputs: RunInputs, header: Mapping[str, Any], returns: Mapping[str, float]) -> dict[str, Any]:

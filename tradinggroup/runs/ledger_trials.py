@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
-from tradinggroup.runs.ledger_file import Entry
+from tradinggroup.project import Project
+from tradinggroup.runs.ledger_file import Entry, Ledger, read_ledger
 from tradinggroup.runs.returns import unpacked
 
 
@@ -27,7 +29,7 @@ class Trial:
         """Of that run; `unfinished` where none ended."""
         return str(self.end["status"]) if self.end is not None else "unfinished"
 
-    @property
+    @cached_property
     def returns(self) -> dict[str, float]:
         """Session -> return of ALL of that run; empty where there is none."""
         return unpacked(self.end.get("returns")) if self.end is not None else {}
@@ -44,6 +46,20 @@ class Trial:
             **{key: self.first.get(key) for key in shown},
             **{key: end.get(key) for key in HEADLINE},
         }
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLedger:
+    """A ledger that was read, and its trials: read once, where many runs are looked up in it."""
+
+    ledger: Ledger
+    trials: Sequence[Trial]
+
+    @classmethod
+    def of(cls, project: Project) -> OpenLedger:
+        """Read that of `project`. Raises DataError LEDGER_UNWRITABLE where it can't be read."""
+        ledger = read_ledger(project)
+        return cls(ledger, trials_of(ledger.entries))
 
 
 HEADLINE = ("total_return_fraction", "sharpe_ratio", "max_drawdown_fraction", "trades")

@@ -8,28 +8,23 @@ from tradinggroup.errors import DataError
 from tradinggroup.runs.claim_card import ClaimCard, claim_card
 from tradinggroup.runs.figures import wrapped
 from tradinggroup.runs.folder import RunFolder
+from tradinggroup.runs.ledger_trials import OpenLedger
+from tradinggroup.runs.text_ledger import figures_now
 
 _TOPIC_WIDTH = 10
 _STATE_WIDTH = 9
 
 
-def card_of(run: RunFolder) -> ClaimCard:
-    """The card of a run; a damaged `checks.jsonl` counts as no check."""
+def card_of(run: RunFolder, book: OpenLedger | None = None) -> ClaimCard:
+    """The card of a run, its trials as its ledger has them now; a damaged `checks.jsonl` counts as no check.
+
+    `book` is the ledger of the run's project, where it was read already.
+    """
     try:
         checks = run.checks()
     except DataError:
         checks = []
-    return claim_card(run.header, checks)
-
-
-def short_claims(run: RunFolder) -> str:
-    """The card in its one sentence, which names the points that are open."""
-    return card_of(run).verdict
-
-
-def found_of(run: RunFolder, topic: str) -> str:
-    """What the card found on one topic; empty where it has no such topic."""
-    return next((claim.found for claim in card_of(run).claims if claim.topic == topic), "")
+    return claim_card(run.header, checks, trials=figures_now(run, book), changed=run.changed_files)
 
 
 def text_claims(card: ClaimCard) -> Iterator[str]:

@@ -11,12 +11,14 @@ from tradinggroup.project import MARKER, Project
 from tradinggroup.runs.figures import NONE, columns, counted, number, percent, wrapped
 from tradinggroup.runs.folder import RunFolder
 from tradinggroup.runs.ledger_check import LedgerPage
-from tradinggroup.runs.ledger_file import read_ledger
-from tradinggroup.runs.ledger_trials import Trial, deflation_of, trials_of
+from tradinggroup.runs.ledger_file import Ledger, places_of
+from tradinggroup.runs.ledger_trials import OpenLedger, Trial, deflation_of
 from tradinggroup.runs.returns import returns_by_session
 from tradinggroup.runs.summary import ALL
 
 LONGEST_NAME = 24
+SMALLEST_VARIANCE = 1e-12
+"""Variance of per-session Sharpe ratios below which they are equal but for rounding."""
 LONGEST_MODEL = 14
 
 
@@ -41,9 +43,12 @@ def ledger_texts(run: RunFolder) -> Iterator[tuple[str, str]]:
     kept = run.header.get("ledger")
     if not kept:
         return
-    figures, when = figures_now(run) or (kept, "when the run ended")
+    found = figures_now(run)
+    figures, when = found or kept, found["as_of"] if found else "when the run ended"
     yield "trials", f"{_trials_text(figures)}; {when}"
     yield "", _deflated_text(run, figures)
+    if figures.get("fault"):
+        yield "", f"the ledger is damaged: {figures['fault']}; so there were at least as many trials"
     holdout = run.header.get("holdout") or {}
     if holdout.get("unsealed"):
         yield "hold-out", f"from {holdout['start']} on, unsealed: {holdout['unsealed']}"
@@ -51,36 +56,37 @@ def ledger_texts(run: RunFolder) -> Iterator[tuple[str, str]]:
         yield "hold-out", f"from {holdout['start']} on, sealed: this run saw none of it"
 
 
-def trials_text(run: RunFolder) -> str:
-    """The same count and ratio in one line of words; empty for a run that is in no ledger."""
-    kept = run.header.get("ledger")
-    if not kept:
-        return ""
-    figures, _ = figures_now(run) or (kept, "")
-    return f"{_trials_text(figures)}; {_deflated_text(run, figures).partition(':')[0]}"
+def figures_now(run: RunFolder, book: OpenLedger | None = None) -> dict[str, Any] | None:
+    """The run among the trials that its project's ledger has now; None where that is another ledger, or none is at hand.
 
-
-def figures_now(run: RunFolder) -> tuple[dict[str, Any], str] | None:
-    """The run among the trials that its project's ledger has now, and of when that is; None where that is another ledger.
-
-    The figures are those of `header["ledger"]`, which keeps how it was when the run ended.
+    The figures are those of `header["ledger"]`, which keeps how it was when the run ended; `as_of` says of when these are, and `fault`
+    what is wrong with the ledger. `book` is that ledger, where it was read already.
     """
     kept, parents = run.header.get("ledger") or {}, run.path.resolve().parents
     if len(parents) < 3 or not (parents[2] / MARKER).is_file() or "trial" not in kept:
         return None
     try:
-        ledger = read_ledger(Project(parents[2]))
+        book = book or OpenLedger.of(Project(parents[2]))
         returns = returns_by_session(run.equity()) if run.header.get("metrics") else {}
     except DataError:
         return None
-    if ledger.id != kept.get("id") or not ledger.entries:
+    ledger = book.ledger
+    if not ledger.entries or not (ledger.id == kept.get("id") or any(entry.get("run_id") == run.run_id for entry in ledger.entries)):
         return None
     when = f"by the {counted(ledger.lines, 'line')} of the ledger up to {ledger.entries[-1]['at'][:10]}"
-    trials = trials_of(ledger.entries)
+    seen = {"as_of": when, "fault": _fault_text(ledger, kept)}
     if not returns:
-        return {"trials": len(trials)}, when
+        return {"trials": len(book.trials), **seen}
     rate = run.settings.get("cash_rate_per_year", 0.0)
-    return deflation_of(trials, own_trial=kept["trial"], own_returns=returns, cash_rate_per_year=rate), when
+    return {**deflation_of(book.trials, own_trial=kept["trial"], own_returns=returns, cash_rate_per_year=rate), **seen}
+
+
+def _fault_text(ledger: Ledger, kept: Mapping[str, Any]) -> str | None:
+    """What is wrong with a ledger, as far as it and one run tell."""
+    if ledger.fault is not None:
+        return f"line {ledger.fault.line} {ledger.fault.text}"
+    gone = next((place for place in places_of(kept) if not ledger.holds(place)), None)
+    return None if gone is None else f"line {gone.line}, of this run, is gone or not as it was written"
 
 
 def _deflated_text(run: RunFolder, figures: Mapping[str, Any]) -> str:
@@ -89,6 +95,11 @@ def _deflated_text(run: RunFolder, figures: Mapping[str, Any]) -> str:
         return "no deflated Sharpe ratio, the run has no returns"
     if figures["deflated_sharpe"] is None or not enough:
         return f"no deflated Sharpe ratio, {figures['reason'] or enough.reason}"
+    if figures["trials"] == 1:
+        return (
+            f"deflated Sharpe ratio {number(figures['deflated_sharpe'])}: the probability that the true one is above zero, of one trial "
+            f"alone; the run has {number(figures['sharpe_per_session'], decimals=4)} a session"
+        )
     return (
         f"deflated Sharpe ratio {number(figures['deflated_sharpe'])}: the probability that the true one is above "
         f"{number(figures['expected_maximum_per_session'], decimals=4)} a session, which the best of so many worthless "
@@ -104,7 +115,12 @@ def _trials_text(figures: Mapping[str, Any]) -> str:
     variance = figures.get("sharpe_variance")
     if variance is None:
         return f"{text}; no variance of Sharpe ratios, for lack of overlapping trials"
-    return f"{text}; variance of the Sharpe ratio a session {variance:.3g} over {figures['overlapping_trials']} that overlap"
+    return f"{text}; variance of the Sharpe ratio a session {variance_text(variance)} over {figures['overlapping_trials']} that overlap"
+
+
+def variance_text(variance: float) -> str:
+    """`0.00123`; what equal returns leave by rounding is `0`."""
+    return f"{variance:.3g}" if variance >= SMALLEST_VARIANCE else "0"
 
 
 def _row(trial: Trial) -> list[str]:

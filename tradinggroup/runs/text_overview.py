@@ -12,7 +12,7 @@ from tradinggroup.runs.figures import counted, number, percent, usd, wrapped
 from tradinggroup.runs.folder import Line, RunFolder
 from tradinggroup.runs.summary import ALL
 from tradinggroup.runs.text_baselines import guard_lines
-from tradinggroup.runs.text_claims import found_of, short_claims
+from tradinggroup.runs.text_claims import card_of
 from tradinggroup.runs.text_show import (
     headline,
     metrics_table,
@@ -72,6 +72,8 @@ def _head(run: RunFolder) -> Iterator[str]:
 
 def _facts(run: RunFolder) -> Iterator[str]:
     """One line each, with its label in a column of its own."""
+    card = card_of(run)
+    trials = next(claim.found for claim in card.claims if claim.topic == "trials")
     for label, text in (
         ("intervals", short_intervals(run)),
         ("random", _random(run)),
@@ -81,8 +83,8 @@ def _facts(run: RunFolder) -> Iterator[str]:
         ("exits", _exits(run)),
         ("stops", short_stops(run.header.get("stops") or {})),
         ("calls", _calls(run)),
-        ("trials", found_of(run, "trials")),
-        ("claims", short_claims(run)),
+        ("trials", trials),
+        ("claims", card.verdict),
         ("assumes", "; ".join(assumption_lines(run.header))),
     ):
         if text:

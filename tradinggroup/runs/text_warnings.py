@@ -25,7 +25,12 @@ def status_text(run: RunFolder) -> str:
 def run_warnings(run: RunFolder) -> list[str]:
     """Status, warnings of the header, and damage found while reading; empty for a clean run."""
     status = status_text(run)
-    return [*([status] if status else []), *map(str, run.header.get("warnings", ())), *run.problems]
+    changed = [
+        f"{name} was changed since the run ended"
+        for name in run.changed_files
+        if not any(text.startswith(f"{name} ") for text in run.problems)
+    ]
+    return [*([status] if status else []), *map(str, run.header.get("warnings", ())), *run.problems, *changed]
 
 
 def warning_lines(run: RunFolder) -> Iterator[str]:

@@ -30,5 +30,5 @@ def claims(material: Material) -> Html:
         "What may be claimed",
         tag("p", material.card.verdict, class_="verdict"),
         tag("div", made, class_="wide"),
-        remark("Made by rules from run.json and checks.jsonl. What was not done is missing, however good the result looks."),
+        remark("Made by rules from run.json, checks.jsonl and the ledger. What was not done is missing, however good the result looks."),
     )

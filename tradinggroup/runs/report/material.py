@@ -9,9 +9,10 @@ from typing import Any
 
 from tradinggroup.errors import DataError
 from tradinggroup.runs.case import Place, shown_lesson_ids
-from tradinggroup.runs.claim_card import ClaimCard, claim_card
+from tradinggroup.runs.claim_card import ClaimCard
 from tradinggroup.runs.folder import Line, RunFolder
 from tradinggroup.runs.summary import ALL
+from tradinggroup.runs.text_claims import card_of
 from tradinggroup.runs.text_warnings import run_warnings
 
 MOST_EVIDENCE = 2_500
@@ -63,7 +64,7 @@ class Material:
         return cls(
             run=run, decisions=decisions, outcomes=outcomes, reflections=read(run.reflections), orders=orders, fills=fills,
             trades=read(run.trades), equity=read(run.equity), baselines={name: rows for name, rows in baselines.items() if rows},
-            band=read(run.random_band), card=claim_card(run.header, checks), checks=checks,
+            band=read(run.random_band), card=card_of(run), checks=checks,
             problems=[*run_warnings(run), *(text for text in problems if text not in run.problems)],
             order_of={row["order_id"]: row for row in orders},
             fills_of=_grouped(fills, lambda row: row["order_id"]),

@@ -14,14 +14,15 @@ from tradinggroup.project import Project
 from tradinggroup.runs.claim_card import BUY_AND_HOLD, STATES
 from tradinggroup.runs.figures import NONE, counted, number, percent
 from tradinggroup.runs.folder import RunFolder
-from tradinggroup.runs.ledger_file import Fault, read_ledger
-from tradinggroup.runs.ledger_trials import ledger_figures, trials_of
+from tradinggroup.runs.ledger_file import Fault
+from tradinggroup.runs.ledger_trials import OpenLedger, ledger_figures
 from tradinggroup.runs.locate import list_runs
 from tradinggroup.runs.report.html import Child, Html, tag
 from tradinggroup.runs.report.page import document
 from tradinggroup.runs.report.parts import badge, nothing, remark, section, table
 from tradinggroup.runs.summary import ALL
 from tradinggroup.runs.text_claims import card_of
+from tradinggroup.runs.text_ledger import variance_text
 from tradinggroup.runs.text_show import without_text
 from tradinggroup.runs.text_statistics import enough_of
 from tradinggroup.runs.text_warnings import run_warnings
@@ -35,11 +36,11 @@ HEADS = (
 
 def overview(project: Project, *, beside: Path) -> str:
     """The page, to lie in the folder `beside`: its links to reports are relative to that. Damaged runs are rows, too."""
-    runs = list_runs(project)
+    runs, book = list_runs(project), _read(project)
     body = [
         tag("header", tag("p", "tradinggroup report", class_="kicker"), tag("h1", "All runs"), tag("p", _lead(runs), class_="lead")),
-        section("runs", "Runs", _runs(runs, beside)),
-        _ledger(project),
+        section("runs", "Runs", _runs(runs, beside, None if isinstance(book, DataError) else book)),
+        _ledger(book),
     ]
     return document(f"runs of {project.root.name}", body, class_="broad")
 
@@ -49,19 +50,19 @@ def _lead(runs: Sequence[RunFolder]) -> str:
     return f"{counted(len(runs), 'run')}, {done:,d} ended well. The best of many tries says little: look at the trials below."
 
 
-def _runs(runs: Sequence[RunFolder], beside: Path) -> Html:
+def _runs(runs: Sequence[RunFolder], beside: Path, book: OpenLedger | None) -> Html:
     if not runs:
         return nothing("There is no run yet.")
-    rows = [_row(run, beside) for run in reversed(runs)]
+    rows = [_row(run, beside, book) for run in reversed(runs)]
     hint = remark("A run whose name leads nowhere has no report yet: ", tag("code", "tradinggroup report RUN"), " writes it.")
     return tag("div", table(HEADS, rows, left=6), hint)
 
 
-def _row(run: RunFolder, beside: Path) -> list[Child]:
+def _row(run: RunFolder, beside: Path, book: OpenLedger | None) -> list[Child]:
     header = run.header
     own = (header.get("metrics") or {}).get(ALL) or {}
     held = ((header.get("baselines") or {}).get(BUY_AND_HOLD) or {}).get(ALL) or {}
-    states = [claim.state for claim in card_of(run).claims]
+    states = [claim.state for claim in card_of(run, book).claims]
     percentile = (header.get("random") or {}).get("agents_percentile")
     said = [*run_warnings(run), *([str(header["note"])] if header.get("note") else [])]
     name = ", ".join(part for part in (str(header["experiment"]), str(header.get("variant") or ""), without_text(run.settings)) if part)
@@ -101,15 +102,21 @@ def _symbols(run: RunFolder) -> Html:
     return tag("span", names if len(run.symbols) == 1 else counted(len(run.symbols), "symbol"), title=names or None)
 
 
-def _ledger(project: Project) -> Html:
-    """Every configuration that was tried, deleted runs included."""
+def _read(project: Project) -> OpenLedger | DataError:
+    """The ledger, or why it can't be read."""
     try:
-        ledger = read_ledger(project)
+        return OpenLedger.of(project)
     except DataError as problem:
-        return section("ledger", "Ledger", nothing(problem.render()))
+        return problem
+
+
+def _ledger(book: OpenLedger | DataError) -> Html:
+    """Every configuration that was tried, deleted runs included."""
+    if isinstance(book, DataError):
+        return section("ledger", "Ledger", nothing(book.render()))
+    ledger, trials = book.ledger, book.trials
     if not ledger.lines:
         return section("ledger", "Ledger", nothing("There is no ledger, so nobody knows how much was tried."))
-    trials = trials_of(ledger.entries)
     rows = [_trial(trial.to_plain()) for trial in trials]
     heads = ["trial", "experiment", "model", "window", "status", "runs", "return", "Sharpe", "drawdown", "round trips"]
     return section(
@@ -149,6 +156,6 @@ def _figures(found: Mapping[str, Any]) -> Iterator[str]:
     if found["effective_trials"] is not None:
         yield f", as many as {number(found['effective_trials'], decimals=1)} independent ones by the correlation of their returns"
     if found["sharpe_variance"] is not None:
-        variance = number(found["sharpe_variance"], decimals=6)
+        variance = variance_text(found["sharpe_variance"])
         yield f"; variance of the per-session Sharpe ratio {variance} over {found['overlapping_trials']} that overlap"
     yield "."
