@@ -66,7 +66,7 @@ def test_a_prompt_that_does_not_fit_ends_the_run_before_the_call(server: FaultSe
     assert result.exit_code == 2
     (line,) = result.error_lines
     assert line.startswith("PROMPT_TOO_LONG: the prompt of ")
-    assert "the context of openai:m holds 1,800; its longest part is {" in line
+    assert "the context of openai:m holds 1,800; its longest part is " in line
     assert header(latest(project))["status"] == "error"
 
 

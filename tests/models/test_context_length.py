@@ -11,20 +11,22 @@ from tests.models.fault_server import FaultServer, Step, completion
 from tests.models.real_server import running_server
 from tests.models.support import ask, request, settings
 from tradinggroup.errors import ErrorCode, UsageError
-from tradinggroup.models.answers import Answer
-from tradinggroup.models.context_length import check_fits, estimated_tokens, prompt_tokens
+from tradinggroup.models.answers import Answer, Decision
+from tradinggroup.models.context_length import check_fits, prompt_tokens
 from tradinggroup.models.loop import LoopThread
 from tradinggroup.models.openai_chat import OpenAIChat
 from tradinggroup.models.port import FailureKind, Message, ModelRequest
 from tradinggroup.models.registry_entries import ModelEntry
+from tradinggroup.models.text_length import estimated_tokens
 from tradinggroup.models.yes_no import YesNo
 
-PARTS = {"passages": "p" * 900, "experience": "e" * 90, "symbol": "ACME"}
+PARTS = {"experience": "e" * 90, "symbol": "ACME"}
 SHORTER = {"passages": "lower agents.report_retrieval.top_reranked"}
 
 
 def long_request(characters: int = 900, *, schema: type[Answer] | None = None) -> ModelRequest:
-    return request("x" * characters, parts=PARTS, shorter=SHORTER, **({"schema": schema} if schema else {}))
+    text = "p" * characters
+    return request(text, parts={"passages": text, **PARTS}, shorter=SHORTER, schema=schema or Decision)
 
 
 def test_tokens_are_counted_rather_too_high() -> None:
@@ -45,8 +47,24 @@ def test_prompt_and_answer_together_must_fit(context: int | None, fits: bool) ->
     text = str(caught.value)
     assert f"about 419 tokens with its answer, and the context of openai:m holds {context}" in text
     assert "the prompt of decision (decision) for ACME on 2024-03-01 does not fit" in text
-    assert "its longest part is {passages}, about 300 tokens" in text
+    assert "its longest part is {passages}, about 299 tokens" in text
     assert "Lower agents.report_retrieval.top_reranked, or raise context_tokens" in text
+
+
+@pytest.mark.parametrize(
+    ("own", "parts", "named"),
+    [
+        ("c" * 600, {"items": "i" * 90, "schema": "s" * 300}, "the card's own text, about 204 tokens"),
+        ("c" * 60, {"items": "i" * 90, "schema": "s" * 300}, "{schema}, about 100 tokens"),
+        ("c" * 60, {"items": "中" * 200, "schema": "s" * 300}, "{items}, about 200 tokens"),
+        ("c" * 60, {}, "the card's own text, about 24 tokens"),
+    ],
+)
+def test_the_longest_part_is_named_truly(own: str, parts: dict[str, str], named: str) -> None:
+    wanted = request(own + "".join(parts.values()), parts=parts)
+    with pytest.raises(UsageError, match="PROMPT_TOO_LONG") as caught:
+        check_fits(wanted, ModelEntry(name="m", context_tokens=100))
+    assert f"its longest part is {named}" in str(caught.value)
 
 
 @pytest.mark.parametrize("schema", [None, YesNo])
@@ -74,10 +92,18 @@ SAID = [
     (400, "Input tokens exceed the configured limit: the context length is only 4096 tokens", "BadRequestError"),
     (400, "prompt is too long: 210000 tokens > 200000 maximum", "invalid_request_error"),
     (413, "too many tokens in the request", "invalid_request_error"),
+    (413, "Payload Too Large", "error"),
+    (400, "input is too long for the model: 9000 tokens > 4096", "BadRequestError"),
+    (422, "Input is too long for requested model.", "ValidationException"),
+    (400, "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).", "INVALID_ARGUMENT"),
+    (400, "Please reduce the length of the messages or completion.", "invalid_request_error"),
+    (400, "maximum input length is 4096", "error"),
 ]
 OTHER = [
     (400, "Unsupported parameter: 'max_tokens' is not supported with this model.", "invalid_request_error"),
     (400, "This response_format type is unavailable now", "invalid_request_error"),
+    (400, "max_tokens is too large: 100000. This model supports at most 16384 completion tokens.", "invalid_request_error"),
+    (400, "the request took too long to be read", "invalid_request_error"),
     (400, "failed to parse the schema in the context of tools", "invalid_request_error"),
 ]
 

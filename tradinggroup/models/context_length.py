@@ -18,9 +18,17 @@ BOUNDS = ("max_tokens", "max_completion_tokens")
 """Parameters that bound the answer, as they are called here; a model's entry may send them under another name."""
 _TOO_LONG = re.compile(
     r"exceed_context_size|context_length_exceeded|(context|prompt|input)\W+(length|size|window)\W.{0,80}?(exceed|long|large|maximum)"
-    r"|(exceed|longer|larger|maximum).{0,80}?context\W+(length|size|window)|prompt is too long|too many (input |prompt )?tokens",
+    r"|(exceed|longer|larger|maximum).{0,80}?context\W+(length|size|window)|too many (input |prompt )?tokens"
+    r"|(prompt|input|messages?)( text| tokens?)? (is|are|was|were) (too (long|large)|longer than)|request too large|\d tokens? > \d"
+    r"|(input|prompt)\W+tokens?\b.{0,80}?\b(exceed|limit|maximum)|(maximum|longest) (input|prompt)\b|reduce the length of",
     re.IGNORECASE | re.DOTALL,
 )
+
+
+_TOO_LARGE = re.compile(r"HTTP 413\b")
+"""A status that says it without words."""
+OWN_TEXT = "the card's own text"
+"""What of a prompt stands in the card itself, named like the texts that it is filled with."""
 
 
 def prompt_tokens(messages: tuple[Message, ...]) -> int:
@@ -66,18 +74,26 @@ def end_if_too_long(request: ModelRequest, reply: ModelReply) -> None:
     failure = reply.failure
     if failure is None or any(each.failure is None or each.failure.kind is not FailureKind.HTTP_STATUS for each in reply.tries):
         return
-    if failure.kind is FailureKind.HTTP_STATUS and _TOO_LONG.search(reply.text):
+    if failure.kind is FailureKind.HTTP_STATUS and (_TOO_LONG.search(reply.text) or _TOO_LARGE.match(failure.detail)):
         raise too_long(request, f"the server of {request.model} says: {failure.detail}")
 
 
 def too_long(request: ModelRequest, why: str) -> UsageError:
     """The error of a prompt that does not fit: which call, its longest part, and how that gets shorter."""
-    part, text = max(request.parts.items(), key=lambda each: (len(each[1]), each[0]), default=("", ""))
-    longest = f"; its longest part is {{{part}}}, about {estimated_tokens(text):,} tokens" if part else ""
-    how = request.shorter.get(part, "give the model a longer context")
+    tokens, part = max((tokens, part) for part, tokens in _tokens_by_part(request).items())
+    longest = f"; its longest part is {part if part == OWN_TEXT else f'{{{part}}}'}, about {tokens:,} tokens"
+    how = request.shorter.get(part, "shorten the card" if part == OWN_TEXT else "give the model a longer context")
     return UsageError(
         ErrorCode.PROMPT_TOO_LONG,
         f"the prompt of {request.agent} ({request.purpose}) for {request.symbol} on {request.session} does not fit: {why}{longest}",
         remedy=f"{how[:1].upper()}{how[1:]}, or raise context_tokens in models.toml where the server has more room, and start a new run: "
         "what was answered is not asked again.",
     )
+
+
+def _tokens_by_part(request: ModelRequest) -> dict[str, int]:
+    """Tokens of each text that the prompt was filled with, and of what is left of it."""
+    left = "".join(message.content for message in request.messages)
+    for text in sorted(filter(None, request.parts.values()), key=len, reverse=True):
+        left = left.replace(text, "", 1)
+    return {**{part: estimated_tokens(text) for part, text in request.parts.items()}, OWN_TEXT: estimated_tokens(left)}
