@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.models.support import request, settings
-from tradinggroup.errors import BudgetError, ErrorCode, UsageError
+from tradinggroup.errors import BudgetError, ErrorCode, ProviderError, UsageError
 from tradinggroup.models.answers import Decision
 from tradinggroup.models.budget import Budget
 from tradinggroup.models.context_length import answer_bound
@@ -141,3 +141,26 @@ def test_a_call_that_waited_while_the_run_ended_is_not_sent_and_costs_nothing(lo
     with pytest.raises(UsageError, match="over"):
         loop.run(ask())
     assert budget.spent_usd == 0.0
+
+
+def test_who_waits_for_room_while_another_fault_ends_the_run_is_not_sent(loop: LoopThread, tmp_path) -> None:
+    class Refused:
+        asked = 0
+
+        async def answer(self, wanted: ModelRequest) -> ModelReply:
+            self.asked += 1
+            await asyncio.sleep(0.01)
+            raise ProviderError(ErrorCode.PROVIDER_FAILED, f"refused {wanted.key}")
+
+    model, prices = Refused(), {"openai:m": PRICE}
+    worst_usd = Budget(1, prices).worst_usd(request("one"))
+    budget = Budget(1.0, prices, spent_usd=1.0 - 2.5 * worst_usd)
+    with RecordingStore.open(tmp_path / "run.sqlite") as store:
+        gateway = Gateway({"openai:m": model}, store, settings=settings(), budget=budget)
+
+        async def all_at_once() -> list[ModelReply | BaseException]:
+            return await asyncio.gather(*(gateway.answer(request(text)) for text in ("one", "two", "six")), return_exceptions=True)
+
+        ends = loop.run(all_at_once())
+    assert [isinstance(each, ProviderError) for each in ends] == [True] * 3
+    assert model.asked == 2
