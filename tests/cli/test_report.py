@@ -90,6 +90,14 @@ def test_decisions_as_a_table(tg: Run, project: Project, run: RunFolder, tmp_pat
     assert tg(*at(project, "--decisions", str(tmp_path / "d.csv"), "-o", "x")).exit_code == 2
 
 
+@pytest.mark.parametrize("option", ["-o", "--returns", "--decisions"])
+def test_a_file_without_a_name_is_refused(tg: Run, project: Project, run: RunFolder, option: str) -> None:
+    result = tg(*at(project, option, ""))
+    assert (result.exit_code, result.out) == (2, "")
+    assert "a file without a name" in result.err
+    assert not (run.path / "report.html").exists()
+
+
 def test_a_run_without_decisions(tg: Run, project: Project, run: RunFolder, tmp_path: Path) -> None:
     (run.path / "decisions.jsonl").write_bytes(b"")
     assert tg(*at(project, "--decisions", str(tmp_path / "d.csv"))).exit_code == 0

@@ -209,7 +209,7 @@ def test_intervals_stand_where_there_is_enough(project: Project) -> None:
         "p_value_holm": 0.08,
         "by_block_length": {"5": {"low": -0.02, "high": 0.13}},
     }
-    ratio = interval | {"low": -0.4, "high": 1.9}
+    ratio = interval | {"low": -0.4, "high": 1.9, "by_block_length": {"5": {"low": 0.1, "high": 1.8}, "10": {"low": -0.1, "high": 2.0}}}
     found = {"total_return_fraction": interval, "sharpe_ratio": ratio, "max_drawdown_fraction": {"quantiles": {"q05": -0.2, "q95": -0.03}}}
     leads = {"buy_and_hold": {"ALL": found, "ACME": found}}
     statistics = {"enough": True, "draws": 999, "block_length": 5.0, "metrics": {"ALL": found}, "differences": leads}
@@ -218,7 +218,9 @@ def test_intervals_stand_where_there_is_enough(project: Project) -> None:
     text = report(header_with(run, statistics=statistics, sessions=300, metrics=metrics))
     sound(text)
     assert "95 %: -1.10 to +12.30" in text
-    assert "-20.00 % to -3.00 %" in text
+    assert "-20.00 % to -3.00 %" not in text, "a drawdown has no interval"
+    assert "Of the resampled windows 5 % fell by -20.00 % or deeper, and 5 % by -3.00 % or less" in text
+    assert "But the interval of the Sharpe ratio less buy and hold is above zero in blocks of 5 sessions." in text
     assert "5 sessions -2.00 to +13.00 points" in text
     few = report(header_with(run, statistics=statistics))
     assert "-1.10 to +12.30" not in few[few.index('<section id="metrics"') :]

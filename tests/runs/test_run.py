@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
@@ -122,6 +123,12 @@ def test_stats_are_typed_and_draw_themselves(opened: Run) -> None:
     assert (stats.model, stats.calls, stats.failed_calls, stats.agents_percentile) == ("no LLM", 16, 2, 0.63)
     assert "total_return_fraction +6.41 %" in " ".join(str(stats).split())
     assert "<td>total_return_fraction</td><td>+6.41 %</td>" in stats._repr_html_()
+    assert stats.sharpe_ratio is not None, "the number itself stays"
+    reason = "only 8 of 60 sessions and 2 of 10 round trips"
+    assert f"sharpe_ratio - ({reason})" in " ".join(str(stats).split())
+    assert f"<td>sharpe_ratio</td><td>- ({reason})</td>" in stats._repr_html_()
+    assert "ratio_withheld" not in str(stats)
+    assert f"sharpe_ratio {stats.sharpe_ratio:.2f}" in " ".join(str(replace(stats, ratio_withheld="")).split())
     with pytest.raises(AttributeError):
         stats.trades = 3  # type: ignore[misc]
 

@@ -16,14 +16,26 @@ if TYPE_CHECKING:
 
 EXAMPLE = "tradinggroup report latest -o report.html"
 
+
+def named_file(text: str) -> Path:
+    """The file of an option. An empty name would be the working folder, and is most likely a variable of a script that is not set."""
+    if not text.strip():
+        raise UsageError(ErrorCode.USAGE, "a file without a name", remedy="Name one, such as: -o report.html.")
+    return Path(text)
+
+
 Output = Annotated[
-    Path | None, typer.Option("-o", "--output", metavar="FILE", help="Where to write it; else report.html in the run folder.")
+    Path | None,
+    typer.Option("-o", "--output", metavar="FILE", parser=named_file, help="Where to write it; else report.html in the run folder."),
 ]
 All = Annotated[bool, typer.Option("--all", help="One page over all runs of the project and the ledger, linking to their reports.")]
 Returns = Annotated[
-    Path | None, typer.Option("--returns", metavar="FILE.csv", help="Only the session returns, as pandas and quantstats read them.")
+    Path | None,
+    typer.Option("--returns", metavar="FILE.csv", parser=named_file, help="Only the session returns, as pandas and quantstats read them."),
 ]
-Decisions = Annotated[Path | None, typer.Option("--decisions", metavar="FILE", help="Only the decisions, as .csv or .parquet.")]
+Decisions = Annotated[
+    Path | None, typer.Option("--decisions", metavar="FILE", parser=named_file, help="Only the decisions, as .csv or .parquet.")
+]
 
 
 def command(

@@ -208,11 +208,11 @@ def _intervals(header: Header) -> Claim:
 
 def blocks_of_another_sign(interval: Mapping[str, Any]) -> list[str]:
     """Lengths of blocks, in sessions, at which the interval of a difference says something else of its sign than `low` and `high` do."""
-    own = _sign(interval)
-    return [length for length, each in (interval.get("by_block_length") or {}).items() if _sign(each) != own]
+    own = sign_of(interval)
+    return [length for length, each in (interval.get("by_block_length") or {}).items() if sign_of(each) != own]
 
 
-def _sign(interval: Mapping[str, Any]) -> int:
+def sign_of(interval: Mapping[str, Any]) -> int:
     """1 or -1 of an interval on one side of zero; 0 of one that holds it, or is none."""
     low, high = interval.get("low"), interval.get("high")
     if low is None or high is None:

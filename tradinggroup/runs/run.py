@@ -9,15 +9,17 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tradinggroup.backtest.statistics.enough import WITHHELD
 from tradinggroup.errors import ErrorCode, UsageError, did_you_mean
 from tradinggroup.project import Project
-from tradinggroup.runs.figures import columns, figure, number
+from tradinggroup.runs.figures import NONE, columns, figure, number
 from tradinggroup.runs.folder import RunFolder
 from tradinggroup.runs.pages import Calls, Explanation, Listing, Reflections, preformatted, session_text
 from tradinggroup.runs.summary import ALL
 from tradinggroup.runs.text_overview import text_overview
 from tradinggroup.runs.text_replay import ReplayStep, replay_steps, text_replay
 from tradinggroup.runs.text_show import BUY_AND_HOLD, headline, text_result
+from tradinggroup.runs.text_statistics import enough_of
 from tradinggroup.runs.text_warnings import run_warnings
 
 if TYPE_CHECKING:
@@ -57,16 +59,23 @@ class RunStats:
     calls: int
     failed_calls: int
     cost_usd: float | None
+    ratio_withheld: str = ""
+    """Why the Sharpe ratio is not printed, such as `only 7 of 10 round trips`; empty where it is. The attribute has it always."""
+
+    def _rows(self) -> Iterator[tuple[str, str]]:
+        for item in fields(self):
+            if item.name in WITHHELD and self.ratio_withheld:
+                yield item.name, f"{NONE} ({self.ratio_withheld})"
+            elif item.name != "ratio_withheld":
+                yield item.name, _shown(item.name, getattr(self, item.name))
 
     def __str__(self) -> str:
-        return columns([[item.name, _shown(item.name, getattr(self, item.name))] for item in fields(self)])
+        return columns(list(self._rows()))
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{item.name}</td><td>{html.escape(_shown(item.name, getattr(self, item.name)))}</td></tr>" for item in fields(self)
-        )
+        rows = "".join(f"<tr><td>{name}</td><td>{html.escape(shown)}</td></tr>" for name, shown in self._rows())
         return f"<table>{rows}</table>"
 
 
@@ -131,6 +140,7 @@ class Run:
             "calls": summary["calls"]["total"],
             "failed_calls": summary["calls"]["failed"],
             "cost_usd": summary["cost_usd"],
+            "ratio_withheld": enough_of(self.folder).reason if metrics else "",
         }
         return RunStats(**values)
 

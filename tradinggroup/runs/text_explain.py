@@ -236,7 +236,8 @@ def _calls(run: RunFolder, case: Case) -> Iterator[str]:
     if counts:
         by_agent = ", ".join(f"{agent} {count}" for agent, count in counts.items())
         yield from _part(
-            "  calls", f"{sum(counts.values())} ({by_agent}): tradinggroup logs RUN --session {case.session} --symbol {case.symbol}"
+            "  calls",
+            f"{sum(counts.values())} ({by_agent}): tradinggroup logs {run.run_id} --session {case.session} --symbol {case.symbol}",
         )
 
 

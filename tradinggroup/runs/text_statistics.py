@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tradinggroup.backtest.statistics.enough import Enough, is_enough
+from tradinggroup.runs.claim_card import blocks_of_another_sign, sign_of
 from tradinggroup.runs.figures import NONE, columns, counted, number, percent, wrapped
 from tradinggroup.runs.folder import RunFolder
 from tradinggroup.runs.summary import ALL
@@ -118,6 +119,9 @@ def _remarks(statistics: Mapping[str, Any]) -> Iterator[str]:
     if lead is not None and lead["by_block_length"]:
         others = "; ".join(f"{length}: {_ends(each, _points)}" for length, each in lead["by_block_length"].items())
         yield from wrapped(f"return less buy and hold by length of the blocks, points: {others}", first="  ")
+    said = sharpe_by_block_text(statistics)
+    if said:
+        yield from wrapped(said, first="  ")
     yield from _by_symbol(statistics["differences"].get(BUY_AND_HOLD, {}))
     quantiles = statistics["metrics"][ALL]["max_drawdown_fraction"]["quantiles"]
     yield from wrapped(
@@ -125,6 +129,18 @@ def _remarks(statistics: Mapping[str, Any]) -> Iterator[str]:
         first="  ",
     )
     yield from _record(statistics["sharpe"], statistics["sessions"])
+
+
+def sharpe_by_block_text(statistics: Mapping[str, Any]) -> str:
+    """At which other lengths of the blocks the Sharpe ratio's lead over buy and hold has another sign; empty where at none."""
+    lead = ((statistics.get("differences") or {}).get(BUY_AND_HOLD) or {}).get(ALL, {}).get(SHARPE) or {}
+    if lead.get("low") is None:
+        return ""
+    parts = []
+    for says, sign in (("includes zero", 0), ("is above zero", 1), ("is below zero", -1)):
+        lengths = [length for length in blocks_of_another_sign(lead) if sign_of(lead["by_block_length"][length]) == sign]
+        parts += [f"{says} in blocks of {', '.join(lengths)} sessions"] if lengths else []
+    return f"the interval of the Sharpe ratio less buy and hold {' and '.join(parts)}" if parts else ""
 
 
 def _by_symbol(differences: Mapping[str, Any]) -> Iterator[str]:

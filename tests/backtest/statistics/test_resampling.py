@@ -128,6 +128,18 @@ def test_widening_grows_with_the_blocks_and_leaves_single_sessions_alone() -> No
     assert factors[3] < 1.25
 
 
+def test_widening_moves_both_metrics_away_from_what_was_observed() -> None:
+    returns = np.random.default_rng(4).normal(0.001, 0.02, size=(90, 2))
+    counts = session_counts(drawn_places(90, draws=50, block_sessions=5, random=stream(1, "x")))
+    equity = [np.concatenate([[1e5], 1e5 * np.cumprod(1 + returns[:, account])]) for account in (0, 1)]
+    observed = np.array([sharpe_ratio(path, cash_rate_per_year=0.02) for path in equity])
+    plain, wide = (resampled_sharpe_ratios(counts, returns, cash_rate_per_year=0.02, factor=factor) for factor in (1.0, 1.25))
+    assert wide - observed == pytest.approx((plain - observed) * 1.25)
+    grown, wider = (np.log1p(resampled_total_returns(counts, returns, factor=factor)) for factor in (1.0, 1.25))
+    whole = np.log1p(returns).sum(axis=0)
+    assert wider - whole == pytest.approx((grown - whole) * 1.25)
+
+
 @pytest.mark.parametrize("rho", [0.0, 0.3])
 def test_intervals_hold_the_truth_as_often_as_they_say(rho: float) -> None:
     """Total return of 300 windows whose true mean is known; nothing but the mean of the logarithms decides it."""

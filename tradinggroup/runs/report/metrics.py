@@ -16,7 +16,7 @@ from tradinggroup.runs.summary import ALL
 from tradinggroup.runs.text_baselines import GUARDED_MARK, guard_lines, is_guarded, random_texts
 from tradinggroup.runs.text_ledger import ledger_texts
 from tradinggroup.runs.text_show import BUY_AND_HOLD, METRIC_NAMES
-from tradinggroup.runs.text_statistics import enough_of
+from tradinggroup.runs.text_statistics import enough_of, sharpe_by_block_text
 
 NO_STATISTICS = "this run has no intervals"
 WITH_INTERVALS = ("total_return_fraction", "sharpe_ratio")
@@ -60,9 +60,7 @@ def metrics(material: Material) -> Html:
         table(head, rows, class_="metrics"),
         remark(f"No interval: {reason}.") if reason else None,
         None if enough else remark(f"No ratio of the agents: {enough.reason}."),
-        None
-        if reason
-        else remark("† The 5 and 95 % quantiles of the resampled windows: how deep such falls are, not an interval of this one."),
+        None if reason or not _falls(material) else remark(_falls(material)),
         *(remark(line) for line in [prose(guard_lines(material.run))] if line),
         _missing(material),
         _leads(material, reason),
@@ -125,11 +123,20 @@ def _cells(material: Material, name: str, sides: Mapping[str, Mapping[str, Any]]
 
 
 def _interval(material: Material, name: str) -> str:
+    """Empty for a drawdown, which has none."""
+    return interval_of((material.statistics.get("metrics") or {}).get(ALL) or {}, name)
+
+
+def _falls(material: Material) -> str:
+    """How deep falls are in the resampled windows; empty where they were not computed."""
     own = (material.statistics.get("metrics") or {}).get(ALL) or {}
-    if name == "max_drawdown_fraction":
-        quantiles = (own.get(name) or {}).get("quantiles") or {}
-        return f"{percent(quantiles['q05'])} to {percent(quantiles['q95'])} †" if quantiles else ""
-    return interval_of(own, name)
+    quantiles = (own.get("max_drawdown_fraction") or {}).get("quantiles") or {}
+    if not quantiles:
+        return ""
+    return (
+        f"A drawdown has no interval. Of the resampled windows 5 % fell by {percent(quantiles['q05'])} or deeper, and 5 % by "
+        f"{percent(quantiles['q95'])} or less: how deep such falls are."
+    )
 
 
 def _missing(material: Material) -> Html | None:
@@ -181,6 +188,8 @@ def _blocks(material: Material) -> Html:
         if ends.get("low") is not None
     ]
     beside = f" The lead over buy and hold with other blocks: {'; '.join(others)}." if others else ""
+    ratio = sharpe_by_block_text(statistics)
+    beside += f" But {ratio}." if ratio else ""
     return remark(
         f"Stationary block bootstrap, {number(statistics.get('draws'))} draws of whole sessions in blocks of "
         f"{number(statistics.get('block_length'), decimals=1)} sessions on average.{beside}"
