@@ -168,7 +168,7 @@ def test_explain_goes_from_inputs_to_outcome(shared_run: RunFolder) -> None:
         "    fill              2023-09-12 at 250.50, commission 0.99 USD",
         "    outcome           known 2023-09-12: price -1.10 %, so down",
         "    taught            forecasting from 2023-09-14 on",
-        "    calls             1 (decision 1): tradinggroup logs f76151 --session 2023-09-11",
+        "    calls             1 (decision 1):\n    tradinggroup logs f76151 --session 2023-09-11 --symbol ACME",
     ):
         assert part in text
 

@@ -235,10 +235,8 @@ def _calls(run: RunFolder, case: Case) -> Iterator[str]:
     counts = call_counts(run, case)
     if counts:
         by_agent = ", ".join(f"{agent} {count}" for agent, count in counts.items())
-        yield from _part(
-            "  calls",
-            f"{sum(counts.values())} ({by_agent}): tradinggroup logs {run.run_id} --session {case.session} --symbol {case.symbol}",
-        )
+        yield from _part("  calls", f"{sum(counts.values())} ({by_agent}):")
+        yield f"    tradinggroup logs {run.run_id} --session {case.session} --symbol {case.symbol}"  # in one piece, to be pasted
 
 
 def _reasons(answer: Line, lesson: Line | None) -> Iterator[str]:
