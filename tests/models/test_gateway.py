@@ -273,6 +273,19 @@ def test_a_miss_names_the_nearest_recording_and_the_difference(stores: Stores, c
     assert f"{recorded[0].key[7:19]} differs in: {difference}" in text
 
 
+@pytest.mark.parametrize("mode", ["record", "refresh"])
+def test_no_server_is_asked_for_the_past_of_a_fork(stores: Stores, mode: CallsMode) -> None:
+    double = FunctionModel(echo)
+    gateway = Gateway(
+        {"openai:m": double, "rules": double}, stores.run, stores.shared, mode=mode, settings=settings(), recorded_before="2024-03-05"
+    )
+    with pytest.raises(DataError, match="RECORDING_MISSING"):
+        stores.ask(gateway, request("past", session="2024-03-04"))
+    assert double.requests == []
+    stores.ask(gateway, request("now", session="2024-03-05"), request("past", session="2024-03-04", model="rules"))
+    assert sorted(asked.model for asked in double.requests) == ["openai:m", "rules"]
+
+
 def test_a_miss_without_anything_near(stores: Stores) -> None:
     with pytest.raises(DataError, match="No recording of this agent and symbol is there"):
         stores.ask(stores.gateway(FunctionModel(echo), "replay"), request())

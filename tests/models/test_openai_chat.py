@@ -8,17 +8,20 @@ import socket
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 
 import pytest
 
 from tests.models.conftest import GOOD
-from tests.models.fault_server import FaultServer, Step, completion, error, fault_server
+from tests.models.fault_server import FaultServer, Step, completion, completion_body, error, fault_server
 from tests.models.support import ask, request, settings
 from tradinggroup.errors import ErrorCode, ProviderError, UsageError
 from tradinggroup.models.answers import Answer, Decision, Forecast, Schemas
+from tradinggroup.models.gateway import Gateway
 from tradinggroup.models.loop import LoopThread
 from tradinggroup.models.openai_chat import OpenAIChat
 from tradinggroup.models.port import Failure, FailureKind
+from tradinggroup.models.recordings import RecordingStore
 from tradinggroup.models.server import Fault, ModelServer
 from tradinggroup.models.turn import DEFAULT_MAX_TOKENS
 
@@ -51,6 +54,28 @@ def test_what_can_get_better_does(server: FaultServer, loop: LoopThread, script:
     assert len(server.requests) == attempts
     assert len(reply.tries) == (attempts if attempts > 1 else 0)
     assert reply.model_returned == "fault-model (fp1)"
+
+
+def named(content: str, fingerprint: str) -> Step:
+    return Step(body=json.dumps({**completion_body(content), "system_fingerprint": fingerprint}).encode())
+
+
+def test_every_turn_of_a_call_says_what_answered(server: FaultServer, loop: LoopThread, tmp_path: Path) -> None:
+    """Another fingerprint on the turn that was repaired is another model that answered."""
+    server.script = [named("no JSON", "fp0"), named(GOOD, "fp1"), named("no JSON", "fp2"), named("no JSON", "fp2")]
+
+    async def calls() -> Gateway:
+        gateway = Gateway({"openai:m": OpenAIChat("m", settings())}, store, settings=settings())
+        replies = [await gateway.answer(request(text)) for text in ("1", "2", "1")]
+        assert [reply.model_returned for reply in replies] == [
+            "fault-model (fp0) then fault-model (fp1)", "fault-model (fp2)", "fault-model (fp0) then fault-model (fp1)",
+        ]  # fmt: skip
+        await gateway.aclose()
+        return gateway
+
+    with RecordingStore.open(tmp_path / "run.sqlite") as store:
+        found = loop.run(calls()).statistics.models_returned
+    assert found == {"openai:m": ("fault-model (fp0)", "fault-model (fp1)", "fault-model (fp2)")}
 
 
 FAILED = {

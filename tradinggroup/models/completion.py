@@ -9,7 +9,7 @@ from typing import Any
 
 from tradinggroup.models.content_parts import with_plain_content
 from tradinggroup.models.lookahead import cited_pages
-from tradinggroup.models.port import Failure, FailureKind, Usage
+from tradinggroup.models.port import THEN, Failure, FailureKind, Usage
 from tradinggroup.models.structured import split_thinking
 from tradinggroup.models.tool_calls import read_tool_call
 from tradinggroup.models.unmetered import NOT_BILLED
@@ -138,6 +138,11 @@ def usage_of_call(completions: Sequence[Completion]) -> Usage:
     if any(each.is_unmetered for each in completions):
         return Usage()
     return sum((each.usage for each in completions), Usage())
+
+
+def names_of_call(completions: Sequence[Completion]) -> str:
+    """What the server called itself in a call that took several turns: every name once, with `THEN` between."""
+    return THEN.join(dict.fromkeys(each.model_returned for each in completions if each.model_returned))
 
 
 def _usage(body: Any) -> Usage:

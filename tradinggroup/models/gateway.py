@@ -16,7 +16,7 @@ from tradinggroup.errors import ErrorCode, ProviderError, TradinggroupError, Usa
 from tradinggroup.models.budget import Budget
 from tradinggroup.models.lookahead import lookahead_model
 from tradinggroup.models.misses import recording_missing
-from tradinggroup.models.port import ChatModel, FailureKind, ModelReply, ModelRequest, Usage
+from tradinggroup.models.port import THEN, ChatModel, FailureKind, ModelReply, ModelRequest, Usage
 from tradinggroup.models.recordings import RecordingStore
 from tradinggroup.models.registry import is_local
 from tradinggroup.models.slots import CALL_RANK, Slots
@@ -259,4 +259,4 @@ class Gateway:
         agent.prompt_tokens += reply.usage.prompt_tokens
         agent.completion_tokens += reply.usage.completion_tokens
         if reply.model_returned:
-            self._models_returned.setdefault(request.model, set()).add(reply.model_returned)
+            self._models_returned.setdefault(request.model, set()).update(reply.model_returned.split(THEN))

@@ -12,10 +12,10 @@ from dataclasses import replace
 from typing import Any
 
 from tradinggroup.models.answers import Answer
-from tradinggroup.models.completion import Completion, usage_of_call
+from tradinggroup.models.completion import Completion, names_of_call, usage_of_call
 from tradinggroup.models.context_length import check_fits, end_if_too_long
 from tradinggroup.models.endpoint import OPENAI_SERVER
-from tradinggroup.models.port import Attempt, Failure, FailureKind, ModelReply, ModelRequest, Usage
+from tradinggroup.models.port import Attempt, Failure, FailureKind, ModelReply, ModelRequest
 from tradinggroup.models.probe import Probe, probe
 from tradinggroup.models.rate_limit import RateLimits
 from tradinggroup.models.registry_entries import ModelEntry, ServerEntry
@@ -91,7 +91,8 @@ class OpenAIChat:
             again = repair_messages(messages, completion.text, completion.failure, rung)
             completion, answer = await take_turn(self._server, request, again, rung, tries)
             turns.append(completion)
-        return _reply(request, completion, answer, usage_of_call(turns), tries, rung=str(rung))
+        completion = replace(completion, usage=usage_of_call(turns), model_returned=names_of_call(turns))
+        return _reply(request, completion, answer, tries, rung=str(rung))
 
     async def _answer_yes_no(self, request: ModelRequest) -> ModelReply:
         """The verdict by log-probabilities, else by the answer. Whether the server gives them is found out once and remembered."""
@@ -117,17 +118,16 @@ class OpenAIChat:
         if self._gives_logprobs is None and _is_readable(plain):
             # Only now is it known that the server refused the parameters, not the text.
             self._gives_logprobs = False
-        return _yes_no_reply(request, replace(plain, usage=usage_of_call([completion, plain])), tries)
+        turns = [completion, plain]
+        return _yes_no_reply(request, replace(plain, usage=usage_of_call(turns), model_returned=names_of_call(turns)), tries)
 
     async def _ask_plainly(self, request: ModelRequest, tries: list[Attempt]) -> Completion:
         return await send(self._server, _yes_no_body(self.name, request, with_logprobs=False), key=request.key, tries=tries)
 
 
-def _reply(
-    request: ModelRequest, completion: Completion, answer: Answer | None, usage: Usage, tries: list[Attempt], *, rung: str = ""
-) -> ModelReply:
+def _reply(request: ModelRequest, completion: Completion, answer: Answer | None, tries: list[Attempt], *, rung: str = "") -> ModelReply:
     return ModelReply(
-        key=request.key, answer=answer, failure=completion.failure, text=completion.text, usage=usage, attempts=len(tries),
+        key=request.key, answer=answer, failure=completion.failure, text=completion.text, usage=completion.usage, attempts=len(tries),
         model_returned=completion.model_returned, reasoning=completion.reasoning,
         tries=tuple(tries) if len(tries) > 1 or answer is None else (), rung=rung,
     )  # fmt: skip
@@ -147,7 +147,7 @@ def _yes_no_reply(request: ModelRequest, completion: Completion, tries: list[Att
         failure = Failure(FailureKind.SCHEMA, "the answer is neither yes nor no")
         tries[-1] = Attempt(completion.text, failure)
         completion = replace(completion, failure=failure)
-    return _reply(request, completion, answer, completion.usage, tries)
+    return _reply(request, completion, answer, tries)
 
 
 def _yes_no_body(name: str, request: ModelRequest, *, with_logprobs: bool) -> dict[str, Any]:

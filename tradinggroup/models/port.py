@@ -17,6 +17,8 @@ import orjson
 
 from tradinggroup.models.answers import Answer
 
+THEN = " then "
+"""Between the names that a server gave itself in the turns of one call, where they differ."""
 AHEAD = 1
 """Priority of a call that runs ahead of the account."""
 
@@ -182,7 +184,7 @@ class ModelReply:
     recorded: bool = False
     """Whether it was read from a recording rather than asked."""
     model_returned: str = ""
-    """The model name that the server gave back, with its fingerprint where there is one."""
+    """The model name that the server gave back, with its fingerprint where there is one; every one of its turns, with `THEN` between."""
     reasoning: str = ""
     """What the model thought before it answered, where the server gives that apart from the answer."""
     tries: tuple[Attempt, ...] = ()
