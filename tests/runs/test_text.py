@@ -98,7 +98,7 @@ def test_show_names_the_metrics_in_full_and_percent(shared_run: RunFolder) -> No
     assert not any(line.startswith(("SPR", "Sortino")) for line in lines)
     assert "AV   annual volatility  11.20 %  11.20 %  11.20 %" in lines
     assert "no LLM: the rule-based analyst answered" in lines[0]
-    assert "  TAKE_PROFIT            2  the open profit reached the target: a forced sale" in lines
+    assert "  TAKE_PROFIT            2  the open profit reached the target: a forced sale," in lines
     assert "  unreadable      2  answer could not be read: counted as a failure" in lines
     assert "total 16 calls: 15 recorded, 1 live, 2 failed" in lines
     assert any(line.startswith("assumes  decisions after close, fills at the next open; commission 0.0049 USD") for line in lines)

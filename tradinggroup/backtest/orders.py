@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from typing import TYPE_CHECKING
 
-from tradinggroup.backtest.broker import Fill
 from tradinggroup.backtest.sink import Row
 from tradinggroup.backtest.trader import OrderIntent
 from tradinggroup.risk.verdicts import ReasonCode, Status, Verdict
+
+if TYPE_CHECKING:
+    from tradinggroup.backtest.broker import Fill  # which loads backtrader: pages of runs read ORDER_STATUSES without
 
 ORDER_STATUSES = ("filled", "cut", "partial", "denied", "unfilled")
 """How an order can end: whole; smaller than it was sent; short, after some of it had filled; without any fill; without any try."""
