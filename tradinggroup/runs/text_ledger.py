@@ -94,7 +94,7 @@ def _deflated_text(run: RunFolder, figures: Mapping[str, Any]) -> str:
     if "deflated_sharpe" not in figures:
         return "no deflated Sharpe ratio, the run has no returns"
     if figures["deflated_sharpe"] is None or not enough:
-        return f"no deflated Sharpe ratio, {figures['reason'] or enough.reason}"
+        return f"no deflated Sharpe ratio, {enough.reason or figures['reason']}"
     if figures["trials"] == 1:
         return (
             f"deflated Sharpe ratio {number(figures['deflated_sharpe'])}: the probability that the true one is above zero, of one trial "
