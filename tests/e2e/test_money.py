@@ -12,6 +12,10 @@ from tests.e2e.answers import good_answer
 from tests.e2e.command import Run, calls, header, latest, row_files
 from tests.models.fault_server import FaultServer, Json, Step, completion, completion_body, error, fault_server
 from tradinggroup.models.recordings import RecordingStore
+from tradinggroup.project import Project
+from tradinggroup.runs.folder import RunFolder
+from tradinggroup.runs.inputs import inputs_of_run
+from tradinggroup.runs.money import budget_of
 
 PROMPT_USD, COMPLETION_USD = 11 * 2.0 / 1e6, 7 * 8.0 / 1e6
 """Of one answer of the loopback server."""
@@ -139,8 +143,13 @@ def test_answers_without_a_count_cost_an_unknown_sum_and_still_reach_the_budget(
     warning = f"answers that came without a usable count of tokens: {answers}; their cost is unknown"
     assert any(each.startswith(warning) for each in header(folder)["warnings"])
 
-    assert tg("backtest", "--resume", "latest").exit_code == 4
-    assert len(server.requests) - asked == _answers(folder) - answers < 10, "what it is taken to have spent before counts"
+    with RecordingStore.open(folder / "recordings.sqlite") as store:
+        budget = budget_of(inputs_of_run(Project(priced), RunFolder.open(folder)), store)
+    assert budget is not None
+    assert budget.spent_usd > answers * 100 * 2.0 / 1e6, "prompts of a hundred tokens at the least count when it goes on"
+    assert f"BUDGET_REACHED: {budget.spent_usd:.4f} of 0.04 USD" in stopped.err
+    again = tg("backtest", "--resume", "latest")
+    assert (again.exit_code, len(server.requests) - asked) == (4, _answers(folder) - answers)
     done = tg("backtest", "--resume", "latest", "--max-cost-usd", "5", "--json")
     assert (done.exit_code, done.json["cost_usd"], done.json["spent_usd"]) == (0, None, None)
     assert all(call["cost_usd"] is None for call in tg("logs", "latest", "--json").json["calls"])

@@ -20,7 +20,7 @@ from tradinggroup.models.answers import Answer, Decision, Forecast, Schemas
 from tradinggroup.models.gateway import Gateway
 from tradinggroup.models.loop import LoopThread
 from tradinggroup.models.openai_chat import OpenAIChat
-from tradinggroup.models.port import Failure, FailureKind
+from tradinggroup.models.port import Failure, FailureKind, Usage
 from tradinggroup.models.recordings import RecordingStore
 from tradinggroup.models.server import Fault, ModelServer
 from tradinggroup.models.turn import DEFAULT_MAX_TOKENS
@@ -318,3 +318,14 @@ def test_bodies_are_plain_json(server: FaultServer, loop: LoopThread) -> None:
     ask(loop, request('Umlaut ä, emoji 🙂, quote ", newline\n'))
     assert server.requests[0]["messages"][1]["content"] == 'Umlaut ä, emoji 🙂, quote ", newline\n'
     assert json.dumps(server.requests[0])
+
+
+def test_a_call_with_a_turn_that_was_not_counted_has_no_count(server: FaultServer, loop: LoopThread) -> None:
+    """Half a count would pass for the whole one."""
+    uncounted = json.loads(completion("no").body or b"")
+    del uncounted["usage"]
+    for script in ([completion("no"), Step(body=json.dumps(uncounted).encode())], [Step(body=json.dumps(uncounted).encode())]):
+        server.script = [*script]
+        assert ask(loop).usage == Usage()
+    server.script = [completion("no"), error(400)]
+    assert ask(loop).usage == Usage(11, 7), "a fault is not billed"
