@@ -194,6 +194,16 @@ def test_a_server_that_stops_answering(server: FaultServer, project: Path, tg: R
     assert header(latest(project))["status"] == "provider"
 
 
+def test_what_followed_from_an_outage_is_forgotten_when_it_is_asked_anew(server: FaultServer, project: Path, tg: Run) -> None:
+    """A style that failed shows in the decision's prompt; asked anew, that prompt is another one, and the run still verifies."""
+    server.choose = lambda body: error(500) if len(server.requests) > 60 else None
+    limits = ["models.maximum_retries=0", "models.provider_failures_in_a_row=12"]
+    refused(tg("backtest", "study", *(word for limit in limits for word in ("--set", limit))), 5, "PROVIDER_FAILED")
+    server.choose = lambda body: None
+    assert tg("backtest", "--resume", "latest").exit_code == 0
+    assert tg("verify", "latest").exit_code == 0
+
+
 def refused(result: Result, exit_code: int, code: str) -> str:
     """The one error line of a run that ended at once."""
     assert result.exit_code == exit_code
