@@ -30,6 +30,7 @@ test: $(STAMP) ## run all tests: offline, no key
 
 test-long: $(STAMP) ## run the tests that take minutes and that `make test` leaves out
 	@$(BIN)/python -m pytest -m long --timeout 1200
+	@HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest --timeout 1200 tests/risk tests/backtest tests/reflection tests/models
 
 lint: $(STAMP) ## style, types, import rules
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# The same examples on every machine, however slow it is.
-settings.register_profile("suite", deadline=None, derandomize=True)
-settings.load_profile("suite")
+# The same examples on every machine, however slow it is; more of them with `make test-long`.
+settings.register_profile("suite", deadline=None, derandomize=True, max_examples=40)
+settings.register_profile("long", deadline=None, derandomize=True, max_examples=400)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 os.environ["NO_PROXY"] = "127.0.0.1,localhost"

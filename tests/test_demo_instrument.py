@@ -33,8 +33,8 @@ def row(cells: list[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("has_edge", [True, pytest.param(False, marks=pytest.mark.long)], ids=["edge", "no edge"])
+@pytest.mark.long
+@pytest.mark.parametrize("has_edge", [True, False], ids=["edge", "no edge"])
 def test_the_page_states_what_is_measured_on_the_committed_market(instrument: ModuleType, has_edge: bool) -> None:
     found = [instrument.measure(DEFAULT_SEED, has_edge=has_edge)]
     without = [instrument.measure(DEFAULT_SEED, has_edge=has_edge, without=["reflections"])]

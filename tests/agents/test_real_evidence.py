@@ -160,7 +160,7 @@ store.close()
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_same_passages_in_two_processes_and_two_stores(shared_data: Path, repository: Path, tmp_path: Path) -> None:
     said = []
     for store, seed in (("one", "1"), ("two", "2"), ("two", "3")):

@@ -29,7 +29,10 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return latest(project)
 
 
-@pytest.mark.parametrize("answered", [1, 45, pytest.param(15, marks=pytest.mark.long), pytest.param(80, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "answered",
+    [45, pytest.param(1, marks=pytest.mark.long), pytest.param(15, marks=pytest.mark.long), pytest.param(80, marks=pytest.mark.long)],
+)
 def test_a_process_killed_with_calls_in_flight(
     project: Path, tg: Run, unbroken: Path, monkeypatch: pytest.MonkeyPatch, answered: int
 ) -> None:

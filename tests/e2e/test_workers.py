@@ -63,7 +63,7 @@ def test_a_run_in_two_processes_is_the_run_in_one(server: FaultServer, project: 
         assert both[0][key] == both[1][key], key
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_an_error_of_the_server_comes_out_of_the_workers_unchanged(
     server: FaultServer, project: Path, tg: Run, started: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
