@@ -148,7 +148,7 @@ def uv(words: list[str]) -> str:
     return (done.stderr or "failed") if done.returncode else ""
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_the_installed_wheel_runs_the_demo(installed: Path, tmp_path: Path) -> None:
     def command(*words: str, folder: Path) -> str:

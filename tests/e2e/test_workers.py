@@ -78,7 +78,7 @@ def test_an_error_of_the_server_comes_out_of_the_workers_unchanged(
     assert all(process.poll() is not None for process in started)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_worker_that_dies_ends_the_run_which_can_go_on(server: FaultServer, project: Path, tg: Run, started: list[Any]) -> None:
     def kills(body: Json) -> Step | None:
         if len(server.requests) == CALLS_BEFORE_SILENCE:
