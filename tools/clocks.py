@@ -19,13 +19,14 @@ from statistics import fmean, stdev
 from typing import Any
 
 from generate_docs import with_block
+from real_pages import project_with, write_or_check
 
 from tradinggroup.clock import NEW_YORK
 from tradinggroup.data.bundle import Bundle
 from tradinggroup.data.decision_clock import DecisionClock
 from tradinggroup.data.importing import import_folder
 from tradinggroup.experiment import ResolvedExperiment, load_variants
-from tradinggroup.project import MARKER, Project
+from tradinggroup.project import Project
 from tradinggroup.runs.execute import RunOptions, run_experiment
 from tradinggroup.runs.folder import RunFolder
 from tradinggroup.runs.text_variants import variant_name
@@ -56,23 +57,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         variants = load_variants(project, NAME)
         runs = [run_experiment(project, variant, RunOptions()) for variant in variants]
         text = page_of(before, Bundle.open(project.bundle_folder("us2025")), variants, runs)
-    if before == text:
-        return 0
-    if options.check:
-        print("docs/clocks.md differs from what the runs give; run: python tools/clocks.py", file=sys.stderr)
-        return 1
-    PAGE.write_text(text, encoding="utf-8", newline="\n")
-    print("docs/clocks.md written")
-    return 0
+    return write_or_check(PAGE, text, check=options.check, tool="clocks.py")
 
 
 def project_in(folder: Path, data: Path) -> Project:
     """A project with the experiment and its bundle."""
-    (folder / MARKER).touch()
-    (folder / "backtests").mkdir()
-    text = (ROOT / "backtests" / f"{NAME}.toml").read_text(encoding="utf-8")
-    (folder / "backtests" / f"{NAME}.toml").write_text(text, encoding="utf-8")
-    project = Project(folder)
+    project = project_with(folder, [NAME])
     symbols = list(load_variants(project, NAME)[0].experiment.symbols)
     import_folder(data, name="us2025", bundles_folder=project.bundles_folder, prices="prices_recent", symbols=symbols, start=FIRST_PRICE)
     return project

@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from generate_docs import with_block
+from real_pages import project_with, write_or_check
 
 from tradinggroup.backtest.finsaber.bars import DayBars, SymbolWindow, window_of
 from tradinggroup.backtest.finsaber.runner import finsaber_figures, run_finsaber
 from tradinggroup.data.bundle import Bundle
 from tradinggroup.data.importing import import_folder
 from tradinggroup.experiment import load_experiment
-from tradinggroup.project import MARKER, Project
+from tradinggroup.project import Project
 from tradinggroup.runs.execute import RunOptions, run_experiment
 from tradinggroup.runs.folder import RunFolder
 
@@ -71,24 +72,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         project = project_in(Path(folder), options.data)
         runs = [run_experiment(project, load_experiment(project, name), RunOptions()) for name in EXPERIMENTS]
         text = page_of(PAGE.read_text(encoding="utf-8"), project, runs, options.data)
-    if PAGE.read_text(encoding="utf-8") == text:
-        return 0
-    if options.check:
-        print("docs/table1.md differs from what the runs give; run: python tools/table1.py", file=sys.stderr)
-        return 1
-    PAGE.write_text(text, encoding="utf-8", newline="\n")
-    print("docs/table1.md written")
-    return 0
+    return write_or_check(PAGE, text, check=options.check, tool="table1.py")
 
 
 def project_in(folder: Path, data: Path) -> Project:
     """A project with both experiments and the bundle that they name."""
-    (folder / MARKER).touch()
-    (folder / "backtests").mkdir()
-    for name in EXPERIMENTS:
-        text = (ROOT / "backtests" / f"{name}.toml").read_text(encoding="utf-8")
-        (folder / "backtests" / f"{name}.toml").write_text(text, encoding="utf-8")
-    project = Project(folder)
+    project = project_with(folder, EXPERIMENTS)
     import_folder(data, name="table1", bundles_folder=project.bundles_folder)
     return project
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any, cast
 
 from tradinggroup.agents import absent
@@ -22,6 +22,7 @@ from tradinggroup.agents.wording import (
 )
 from tradinggroup.data.features import Features
 from tradinggroup.models.answers import Decision
+from tradinggroup.models.port import ModelReply
 from tradinggroup.risk.account import Account
 from tradinggroup.risk.thresholds import Thresholds
 
@@ -70,17 +71,28 @@ async def decide(
             "performance": absent.shown(context, "style", performance, otherwise=absent.NO_PERFORMANCE),
             "experience": absent.shown(context, "reflections", experience or NO_EXPERIENCE, otherwise=absent.NO_EXPERIENCE),
         },
-        evidence={
-            "p_up": forecasting.p_up,
-            "p_down": forecasting.p_down,
-            "gated_label": None if "forecasting" in context.without else forecasting.gated_label,
-            "news_score": news.known_score,
-            "account": None if "style" in context.without else account_evidence(account),
-            "limits": limits_evidence(thresholds),
-            "experience_statistics": experience_statistics,
-        },
+        evidence=_evidence(context, news=news, forecasting=forecasting, account=account, thresholds=thresholds)
+        | {"experience_statistics": experience_statistics},
         session=session,
     )
+    return _output(reply, lesson_id=lesson_id, newest_known_at=newest(news.newest_known_at, report.newest_known_at))
+
+
+def _evidence(
+    context: AgentContext, *, news: NewsSentiment, forecasting: Forecasting, account: Account, thresholds: Thresholds | None
+) -> dict[str, Any]:
+    """What the prompt was made from, for the rule-based analyst."""
+    return {
+        "p_up": forecasting.p_up,
+        "p_down": forecasting.p_down,
+        "gated_label": None if "forecasting" in context.without else forecasting.gated_label,
+        "news_score": news.known_score,
+        "account": None if "style" in context.without else account_evidence(account),
+        "limits": limits_evidence(thresholds),
+    }
+
+
+def _output(reply: ModelReply, *, lesson_id: str | None, newest_known_at: datetime | None) -> DecisionOutput:
     answer = cast(Decision | None, reply.answer)
     return DecisionOutput(
         action=answer.action if answer else None,
@@ -88,5 +100,5 @@ async def decide(
         reasoning=answer.reasoning if answer else "",
         experience=lesson_id,
         failure=reply.failure,
-        newest_known_at=newest(news.newest_known_at, report.newest_known_at),
+        newest_known_at=newest_known_at,
     )

@@ -11,8 +11,6 @@ from tradinggroup.audit.honest_clock import honest_clock
 from tradinggroup.audit.observed import EchoModel, NotingModel, Observed
 from tradinggroup.audit.shadow import Alteration, ShadowBundle
 from tradinggroup.backtest.desk_trader import DeskTrader
-from tradinggroup.backtest.engine import run_account
-from tradinggroup.backtest.execution import Execution
 from tradinggroup.backtest.market import SymbolMarket
 from tradinggroup.backtest.memory_sink import MemorySink
 from tradinggroup.data.bundle import Bundle
@@ -26,7 +24,7 @@ from tradinggroup.retrieval.kept_embedder import VectorSources
 from tradinggroup.retrieval.ports import RetrievalParts
 from tradinggroup.retrieval.registry import make_retrieval
 from tradinggroup.risk.account import Account
-from tradinggroup.runs.agents_job import make_stages
+from tradinggroup.runs.agents_job import make_stages, run_on_desk
 from tradinggroup.runs.inputs import RunInputs
 from tradinggroup.runs.window import decision_sessions
 
@@ -107,18 +105,7 @@ def run_reference(
     if memories is not None:
         desk.remember_by(memories(stages))
     trader = DeskTrader(desk, symbol=market.symbol, sink=sink, stop=Event())
-    rules = stages.at(market.sessions[-1]).rules
-    run_account(
-        market,
-        trader,
-        cash_usd=inputs.experiment.cash_usd,
-        commission=rules.commission,
-        sink=sink,
-        cash_rate_per_year=inputs.experiment.cash_rate_per_year,
-        slippage=rules.slippage,
-        execution=Execution.of(inputs.experiment),
-        guard=trader if any(stage.rules.stop_mode == "intraday" for stage in stages) else None,
-    )
+    run_on_desk(inputs, market=market, trader=trader, stages=stages, sink=sink)
     return Reference(market.symbol, tuple(sessions), desk.accounts, desk.observed, noting, sink)
 
 

@@ -24,6 +24,7 @@ from tradinggroup.clock import iso_utc, utc_now
 from tradinggroup.errors import DataError
 from tradinggroup.models.port import Attempt, ModelReply, ModelRequest, Usage
 from tradinggroup.models.recording_file import invalid, leave_one_file, open_file, unwritable, version_of
+from tradinggroup.models.recording_pending import INSERT, PendingRows
 from tradinggroup.models.recording_rows import (
     ATTEMPT_COLUMNS,
     COLUMNS,
@@ -53,14 +54,6 @@ _GET = f"SELECT {_COLUMNS} FROM recordings WHERE key = ?"
 _CALLS = f"SELECT {_COLUMNS}, session, symbol, agent, purpose, position FROM calls JOIN recordings USING (key)"
 _ORDER = " ORDER BY session, symbol, agent, purpose, position, key"
 _ATTEMPTS = f"SELECT {', '.join(ATTEMPT_COLUMNS)} FROM attempts WHERE key = ? ORDER BY number"
-_INSERT = {
-    "recordings": f"INTO recordings ({_COLUMNS}) VALUES ({', '.join('?' * len(COLUMNS))})",
-    "attempts": f"INTO attempts ({', '.join(ATTEMPT_COLUMNS)}) VALUES ({', '.join('?' * len(ATTEMPT_COLUMNS))})",
-    "calls": "INTO calls VALUES (?,?,?,?,?,?)",
-    "vectors": "INTO vectors VALUES (?,?,?)",
-    "times": "INTO times VALUES (?,?)",
-    "paid_beside": "INTO paid_beside VALUES (?,?,?,?,?)",
-}
 
 
 class RecordingStore:
@@ -75,12 +68,9 @@ class RecordingStore:
         self._connection = connection
         self._version = version_of(connection, path)
         self._lock = threading.RLock()
-        self._recordings: dict[str, Row] = {}
-        self._attempts: dict[str, list[Row]] = {}
-        self._calls: dict[Row, None] = {}
+        self._pending = PendingRows()
         self.asked: set[Row] = set()
         """Of a store for reading only: who asked what of it, as rows of `calls`; known after it was closed, too."""
-        self._vectors: dict[tuple[str, str], bytes] = {}
         self._timer: threading.Timer | None = None
         self._write_error: DataError | None = None
         self._closed = False
@@ -113,7 +103,7 @@ class RecordingStore:
         the run is not given either, so that a resumed run asks it anew. Raises DataError RECORDING_INVALID.
         """
         with self._lock:
-            row = self._recordings.get(request.key)
+            row = self._pending.recordings.get(request.key)
             if row is None:
                 row = self._select(_GET + " AND outage = 0" if skip_outage else _GET, request.key)
             if row is None or (answers_only and row[3] is None):
@@ -129,11 +119,7 @@ class RecordingStore:
         row, attempts = row_of(request, reply, live=live), attempt_rows(request.key, reply)
         with self._lock:
             self._check_writable()
-            self._recordings[request.key] = row
-            if attempts:
-                self._attempts[request.key] = attempts
-            else:
-                self._attempts.pop(request.key, None)
+            self._pending.put(request.key, row, attempts)
             self._changed()
 
     def put_paid(self, model: str, usage: Usage, *, unmetered: bool) -> None:
@@ -142,7 +128,7 @@ class RecordingStore:
             self._check_writable()
             with self._transaction():
                 self._connection.execute(
-                    f"INSERT {_INSERT['paid_beside']}", ("", model, usage.prompt_tokens, usage.completion_tokens, int(unmetered))
+                    f"INSERT {INSERT['paid_beside']}", ("", model, usage.prompt_tokens, usage.completion_tokens, int(unmetered))
                 )
 
     def read_paid(self, key: str) -> tuple[str, Usage, bool, bool]:
@@ -164,7 +150,7 @@ class RecordingStore:
                 self.asked.add(call)
                 return
             self._check_writable()
-            self._calls[call] = None
+            self._pending.calls[call] = None
             self._changed()
 
     def forget_calls(self, *, since: str) -> None:
@@ -178,7 +164,7 @@ class RecordingStore:
     def get_vector(self, embedder: str, text_key: str) -> bytes | None:
         """The bytes kept for a text, or None. Raises DataError RECORDING_INVALID."""
         with self._lock:
-            found = self._vectors.get((embedder, text_key))
+            found = self._pending.vectors.get((embedder, text_key))
             if found is None and self._has_vectors():
                 row = self._select("SELECT vector FROM vectors WHERE embedder = ? AND text_key = ?", embedder, text_key)
                 found = row[0] if row is not None else None
@@ -188,7 +174,7 @@ class RecordingStore:
         """Keep vectors by the hash of their text. Raises DataError where writing has failed."""
         with self._lock:
             self._check_writable()
-            self._vectors |= {(embedder, text_key): vector for text_key, vector in vectors.items()}
+            self._pending.vectors |= {(embedder, text_key): vector for text_key, vector in vectors.items()}
             self._changed()
 
     def mark_outage(self, keys: list[str]) -> None:
@@ -221,18 +207,11 @@ class RecordingStore:
         wanted = {"session": session, "symbol": symbol, "agent": agent, "purpose": purpose}
         given = {name: value for name, value in wanted.items() if value is not None}
         where = " WHERE " + " AND ".join(f"{name} = :{name}" for name in given) if given else ""
-        with self._lock:
-            rows = self.rows(_CALLS + where + _ORDER, given)
-            for row in rows:
-                self._checked_attempts(row)
-        return [call_of(row) for row in rows]
+        return [call_of(row) for row in self._checked_rows(_CALLS + where + _ORDER, given)]
 
     def read_key(self, key: str) -> CallRecord | None:
         """What was asked and answered under `key`, as the first call of it; None where nobody asked it. Raises as `read_calls`."""
-        with self._lock:
-            rows = self.rows(f"{_CALLS} WHERE key = :key{_ORDER} LIMIT 1", {"key": key})
-            for row in rows:
-                self._checked_attempts(row)
+        rows = self._checked_rows(f"{_CALLS} WHERE key = :key{_ORDER} LIMIT 1", {"key": key})
         return call_of(rows[0]) if rows else None
 
     def read_attempts(self, key: str) -> tuple[Attempt, ...]:
@@ -245,11 +224,7 @@ class RecordingStore:
 
         Raises DataError RECORDING_INVALID for the first one that was changed.
         """
-        with self._lock:
-            rows = self.rows(f"SELECT {_COLUMNS} FROM recordings ORDER BY key")
-            for row in rows:
-                self._checked_attempts(row)
-        return sum(row[-1] is None for row in rows)
+        return sum(row[-1] is None for row in self._checked_rows(f"SELECT {_COLUMNS} FROM recordings ORDER BY key"))
 
     def copies(self, keys: str, values: Sequence[object] = ()) -> tuple[list[Row], list[Row]]:
         """The recordings whose key the query `keys` gives, as another store keeps them, and their attempts. Raises as `check`."""
@@ -288,7 +263,7 @@ class RecordingStore:
                 for table, rows in rows_by_table.items():
                     # An attempt belongs to the answer beside which it was kept, so it comes with that or not at all.
                     new = rows if table in {"calls", "vectors"} else [row for row in rows if row[0] not in known]
-                    self._connection.executemany(f"INSERT OR IGNORE {_INSERT[table]}", new)
+                    self._connection.executemany(f"INSERT OR IGNORE {INSERT[table]}", new)
         return len(rows_by_table["recordings"]) - len(known)
 
     def remove(self, keys: Sequence[str]) -> None:
@@ -307,14 +282,11 @@ class RecordingStore:
         with self._lock:
             if self._write_error is not None:
                 raise self._write_error
-            if not (self._recordings or self._calls or self._vectors):
+            if not len(self._pending):
                 return
             with self._transaction():
                 self._write_pending()
-            self._recordings.clear()
-            self._attempts.clear()
-            self._calls.clear()
-            self._vectors.clear()
+            self._pending.clear()
 
     def close(self) -> None:
         """Flush and close; the file then stands alone and can be moved. Closing twice is fine."""
@@ -344,8 +316,8 @@ class RecordingStore:
         return row
 
     def _attempt_rows(self, key: str) -> list[Row]:
-        if key in self._recordings:
-            return self._attempts.get(key, [])
+        if key in self._pending.recordings:
+            return self._pending.attempts.get(key, [])
         try:
             return self._connection.execute(_ATTEMPTS, (key,)).fetchall()
         except sqlite3.DatabaseError as error:
@@ -360,26 +332,27 @@ class RecordingStore:
             raise self._changed_row(row[0], error) from error
         return attempts
 
+    def _checked_rows(self, sql: str, values: Mapping[str, object] | Sequence[object] = ()) -> list[Row]:
+        """The recordings of a query, each looked at. Raises DataError RECORDING_INVALID for one that was changed."""
+        with self._lock:
+            rows = self.rows(sql, values)
+            for row in rows:
+                self._checked_attempts(row)
+        return rows
+
     def _changed_row(self, key: str, error: ChangedError) -> DataError:
         reason = f"recording {key.removeprefix('sha256:')[:12]} was changed: {error}"
         return invalid(self.path, reason, remedy="Restore the file from a copy, or run again.")
 
     def _write_pending(self) -> None:
-        execute = self._connection.executemany
-        execute(f"INSERT {_INSERT['paid_beside']}", self._paid_before())
-        execute("DELETE FROM attempts WHERE key = ?", [(key,) for key in self._recordings])
-        execute(f"INSERT OR REPLACE {_INSERT['recordings']}", list(self._recordings.values()))
-        execute(f"INSERT {_INSERT['attempts']}", [row for rows in self._attempts.values() for row in rows])
-        execute(f"INSERT OR IGNORE {_INSERT['calls']}", list(self._calls))
-        execute(f"INSERT OR IGNORE {_INSERT['vectors']}", [(*name, vector) for name, vector in self._vectors.items()])
-        if self._shared:
-            now = iso_utc(utc_now())
-            execute(f"INSERT OR REPLACE {_INSERT['times']}", [(key, now) for key in self._recordings])
+        self._connection.executemany(f"INSERT {INSERT['paid_beside']}", self._paid_before())
+        for sql, rows in self._pending.statements(recorded_at=iso_utc(utc_now()) if self._shared else None):
+            self._connection.executemany(sql, rows)
 
     def _paid_before(self) -> list[Row]:
         """What was paid for answers that an outage took, and that are now replaced."""
         found = []
-        for key in self._recordings:
+        for key in self._pending.recordings:
             row = self._select(_GET + " AND outage = 1 AND live = 1", key)
             if row is not None:
                 model, usage, unmetered = paid_for(row, self._connection.execute(_ATTEMPTS, (key,)).fetchall())
@@ -387,7 +360,7 @@ class RecordingStore:
         return found
 
     def _changed(self) -> None:
-        if len(self._recordings) + len(self._calls) + len(self._vectors) >= FLUSH_ROWS:
+        if len(self._pending) >= FLUSH_ROWS:
             self.flush()
         elif self._timer is None:
             self._timer = threading.Timer(self._flush_seconds, self._flush_by_time)

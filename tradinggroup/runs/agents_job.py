@@ -175,23 +175,28 @@ def _run_symbol(
     stop: Event,
 ) -> None:
     stages = make_stages(inputs, symbol, model=model, retrieval=retrieval)
-    rules = stages.at(market.sessions[-1]).rules
     desk = make_desk(inputs, market=market, stages=stages, graphs=graphs, loop=loop)
     trader = DeskTrader(desk, symbol=symbol, sink=sink, stop=stop)
     try:
-        run_account(
-            market,
-            trader,
-            cash_usd=inputs.experiment.cash_usd,
-            commission=rules.commission,
-            sink=sink,
-            cash_rate_per_year=inputs.experiment.cash_rate_per_year,
-            slippage=rules.slippage,
-            execution=Execution.of(inputs.experiment),
-            guard=trader if any(stage.rules.stop_mode == "intraday" for stage in stages) else None,
-        )
+        run_on_desk(inputs, market=market, trader=trader, stages=stages, sink=sink)
     finally:
         desk.close()
+
+
+def run_on_desk(inputs: RunInputs, *, market: SymbolMarket, trader: DeskTrader, stages: Stages, sink: RunSink) -> None:
+    """Run one account under the experiment's fills and costs, decided by a desk. Raises what the desk raises."""
+    rules = stages.at(market.sessions[-1]).rules
+    run_account(
+        market,
+        trader,
+        cash_usd=inputs.experiment.cash_usd,
+        commission=rules.commission,
+        sink=sink,
+        cash_rate_per_year=inputs.experiment.cash_rate_per_year,
+        slippage=rules.slippage,
+        execution=Execution.of(inputs.experiment),
+        guard=trader if any(stage.rules.stop_mode == "intraday" for stage in stages) else None,
+    )
 
 
 def run_tasks(tasks: list[Callable[[], None]], *, threads: int, stop: Event, loop: LoopThread) -> None:
