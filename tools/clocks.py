@@ -29,7 +29,7 @@ from tradinggroup.experiment import ResolvedExperiment, load_variants
 from tradinggroup.project import Project
 from tradinggroup.runs.execute import RunOptions, run_experiment
 from tradinggroup.runs.folder import RunFolder
-from tradinggroup.runs.text_variants import variant_name
+from tradinggroup.runs.text.variants import variant_name
 from tradinggroup.settings import SESSIONS_PER_YEAR, Decide
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -20,7 +20,7 @@ from tradinggroup.data.bundle import Bundle
 from tradinggroup.data.importing import import_folder
 from tradinggroup.risk.account import Account
 from tradinggroup.risk.costs import Slippage
-from tradinggroup.runs.tape import tape_of
+from tradinggroup.runs.books.tape import tape_of
 
 SPLITS = (("TSLA", date(2020, 8, 31)), ("TSLA", date(2022, 8, 25)), ("AMZN", date(2022, 6, 6)))
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tradinggroup.backtest.stop_statistics import ALL, NO_STOP, stop_statistics
-from tradinggroup.runs.text_stops import stop_lines
+from tradinggroup.runs.text.stops import stop_lines
 
 Rows = list[dict[str, Any]]
 

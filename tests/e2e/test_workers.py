@@ -16,7 +16,7 @@ from tests.e2e.answers import good_answer
 from tests.e2e.command import Run, calls, ended, header, latest, row_files, start, wait_until
 from tests.e2e.test_interrupt import Silent
 from tests.models.fault_server import FaultServer, Json, Step, error, fault_server
-from tradinggroup.runs import worker_process
+from tradinggroup.runs.workers import process as worker_process
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is one process there")
 

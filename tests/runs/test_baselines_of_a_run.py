@@ -29,7 +29,7 @@ from tradinggroup.runs.baseline_figures import BaselineJob
 from tradinggroup.runs.baselines_beside import BaselinesBeside
 from tradinggroup.runs.execute import RunOptions, resume_run, run_experiment
 from tradinggroup.runs.folder import RunFolder
-from tradinggroup.runs.text_show import text_show
+from tradinggroup.runs.text.show import text_show
 from tradinggroup.runs.verify import verify_run
 
 STUDY = """name = "study"

@@ -12,7 +12,7 @@ from tradinggroup.models.recordings import RecordingStore
 from tradinggroup.project import Project
 from tradinggroup.runs.execute import RunOptions, run_experiment
 from tradinggroup.runs.folder import RunFolder
-from tradinggroup.runs.text_explain import text_explain
+from tradinggroup.runs.text.explain import text_explain
 from tradinggroup.runs.verify import verify_run
 
 SHORT = (("end", "2024-03-01"), ("symbols", ["AAA"]))

@@ -13,8 +13,8 @@ from tests.runs.factory import make_project, make_run
 from tradinggroup.runs.claim_card import AUDITS, Claim, ClaimCard, claim_card
 from tradinggroup.runs.folder import RunFolder
 from tradinggroup.runs.report.material import Material
-from tradinggroup.runs.text_claims import card_of
-from tradinggroup.runs.text_warnings import run_warnings
+from tradinggroup.runs.text.claims import card_of
+from tradinggroup.runs.text.warnings import run_warnings
 from tradinggroup.runs.writer import hashes_of
 
 PERFECT: dict[str, Any] = {

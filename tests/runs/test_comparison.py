@@ -20,8 +20,8 @@ from tradinggroup.runs.decision_differences import compare_decisions
 from tradinggroup.runs.figures import WIDTH
 from tradinggroup.runs.folder import RunFolder
 from tradinggroup.runs.samples import samples_of
-from tradinggroup.runs.text_comparison import text_comparison
-from tradinggroup.runs.text_samples import text_samples
+from tradinggroup.runs.text.comparison import text_comparison
+from tradinggroup.runs.text.samples import text_samples
 
 FIRST = date(2024, 1, 1)
 LINE: dict[str, Any] = {

@@ -14,7 +14,7 @@ from tradinggroup.errors import DataError
 from tradinggroup.project import Project
 from tradinggroup.runs.cost_replay import replay_at_costs, scaled
 from tradinggroup.runs.folder import RunFolder
-from tradinggroup.runs.text_costs import text_costs, text_scenarios
+from tradinggroup.runs.text.costs import text_costs, text_scenarios
 from tradinggroup.settings import CostSettings
 
 

@@ -12,7 +12,7 @@ from tradinggroup.cli.verify import text_verify
 from tradinggroup.data.bundle import Bundle
 from tradinggroup.project import Project
 from tradinggroup.runs import verify
-from tradinggroup.runs.crosscheck import Crosscheck, Difference, crosscheck_run
+from tradinggroup.runs.books.crosscheck import Crosscheck, Difference, crosscheck_run
 from tradinggroup.runs.folder import RunFolder
 
 SPLIT, DIVIDEND = "2024-03-11", "2024-03-20"

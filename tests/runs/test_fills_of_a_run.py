@@ -20,8 +20,8 @@ from tradinggroup.runs.compare import compare_runs
 from tradinggroup.runs.cost_replay import replay_at_costs
 from tradinggroup.runs.execute import RunOptions, resume_run, run_experiment
 from tradinggroup.runs.folder import RunFolder
-from tradinggroup.runs.text_replay import text_replay
-from tradinggroup.runs.text_show import text_show
+from tradinggroup.runs.text.replay import text_replay
+from tradinggroup.runs.text.show import text_show
 from tradinggroup.runs.verify import verify_run
 
 CHANGES = {

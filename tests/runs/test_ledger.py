@@ -20,19 +20,19 @@ from tradinggroup.runs.claim_card import Claim
 from tradinggroup.runs.execute import RunOptions, resume_run, run_experiment
 from tradinggroup.runs.folder import RunFolder
 from tradinggroup.runs.inputs import inputs_of_project
-from tradinggroup.runs.ledger_check import look_at_ledger
-from tradinggroup.runs.ledger_file import Entry, read_ledger
-from tradinggroup.runs.ledger_trials import trials_of
+from tradinggroup.runs.ledger.check import look_at_ledger
+from tradinggroup.runs.ledger.file import Entry, read_ledger
+from tradinggroup.runs.ledger.trial_hash import configuration_hash, trial_hash
+from tradinggroup.runs.ledger.trials import trials_of
 from tradinggroup.runs.preview import check_experiment, render_prompts
 from tradinggroup.runs.report.page import report
 from tradinggroup.runs.returns import returns_by_session
 from tradinggroup.runs.samples import samples_of
-from tradinggroup.runs.text_claims import card_of
-from tradinggroup.runs.text_ledger import text_ledger, variance_text
-from tradinggroup.runs.text_overview import text_overview
-from tradinggroup.runs.text_samples import text_samples
-from tradinggroup.runs.text_show import text_show
-from tradinggroup.runs.trial_hash import configuration_hash, trial_hash
+from tradinggroup.runs.text.claims import card_of
+from tradinggroup.runs.text.ledger import text_ledger, variance_text
+from tradinggroup.runs.text.overview import text_overview
+from tradinggroup.runs.text.samples import text_samples
+from tradinggroup.runs.text.show import text_show
 from tradinggroup.runs.verify import verify_run
 
 STUDY = """name = "study"
@@ -227,7 +227,8 @@ def test_no_run_starts_without_its_ledger_and_no_folder_is_left(tmp_path: Path) 
 
 
 def test_a_ledger_that_fails_at_the_end_does_not_take_the_run_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tradinggroup.runs import ledger, ledger_file
+    from tradinggroup.runs.ledger import entries as ledger
+    from tradinggroup.runs.ledger import file as ledger_file
 
     project = study_project(tmp_path / "project")
     opened = ledger_file.open_ledger

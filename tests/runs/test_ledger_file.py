@@ -12,14 +12,14 @@ import pytest
 from tests.runs.factory import make_project
 from tradinggroup.errors import DataError, ErrorCode
 from tradinggroup.project import Project
-from tradinggroup.runs.ledger_file import FIRST_PREVIOUS, Fault, hash_of, open_ledger, read_ledger
-from tradinggroup.runs.ledger_trials import trials_of
+from tradinggroup.runs.ledger.file import FIRST_PREVIOUS, Fault, hash_of, open_ledger, read_ledger
+from tradinggroup.runs.ledger.trials import trials_of
 
 APPEND = """
 import sys
 from pathlib import Path
 from tradinggroup.project import Project
-from tradinggroup.runs.ledger_file import open_ledger
+from tradinggroup.runs.ledger.file import open_ledger
 for number in range(25):
     with open_ledger(Project(Path(sys.argv[1]))) as book:
         book.append("end", run_id=f"{sys.argv[2]}-{number}", status="success")

@@ -10,7 +10,7 @@ from tradinggroup.errors import DataError, ErrorCode
 from tradinggroup.project import Project
 from tradinggroup.runs.folder import RunFolder
 from tradinggroup.runs.locate import find_run, list_runs, run_folders
-from tradinggroup.runs.text_runs import text_runs
+from tradinggroup.runs.text.runs import text_runs
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from tradinggroup.models.port import Attempt, Failure, FailureKind, Message, Mod
 from tradinggroup.models.recordings import RecordingStore
 from tradinggroup.runs.call_log import LoggedCall, logged_calls
 from tradinggroup.runs.folder import RunFolder
-from tradinggroup.runs.text_logs import said, text_logs
+from tradinggroup.runs.text.logs import said, text_logs
 
 PRICED = """[servers.shop]
 base_url = "http://127.0.0.1:1/v1"

@@ -25,7 +25,7 @@ from tradinggroup.runs.execute import RunOptions, run_experiment
 from tradinggroup.runs.folder import RunFolder
 from tradinggroup.runs.inputs import inputs_of_project
 from tradinggroup.runs.preview import check_experiment
-from tradinggroup.runs.text_show import text_show
+from tradinggroup.runs.text.show import text_show
 from tradinggroup.runs.verify import verify_run
 
 STUDY = """name = "study"

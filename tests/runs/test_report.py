@@ -20,7 +20,7 @@ from tradinggroup.runs.report.comparison_page import comparison_page
 from tradinggroup.runs.report.html import Html, joined, tag
 from tradinggroup.runs.report.overview import overview
 from tradinggroup.runs.report.page import PLACES, report
-from tradinggroup.runs.text_show import headline
+from tradinggroup.runs.text.show import headline
 
 ATTACKS = (
     "<script>alert(1)</script>",

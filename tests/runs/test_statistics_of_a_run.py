@@ -15,10 +15,10 @@ from tradinggroup.experiment import Override, load_experiment
 from tradinggroup.project import Project
 from tradinggroup.runs.estimate import estimate, power_line
 from tradinggroup.runs.folder import RunFolder
-from tradinggroup.runs.text_overview import text_overview
-from tradinggroup.runs.text_show import headline, text_result, text_show
-from tradinggroup.runs.text_statistics import power_text
-from tradinggroup.runs.text_variants import text_variants
+from tradinggroup.runs.text.overview import text_overview
+from tradinggroup.runs.text.show import headline, text_result, text_show
+from tradinggroup.runs.text.statistics import power_text
+from tradinggroup.runs.text.variants import text_variants
 
 REASON = "only 8 of 60 sessions and 2 of 10 round trips"
 

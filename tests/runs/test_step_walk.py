@@ -5,7 +5,7 @@ import pytest
 from tests.runs.factory import SESSIONS
 from tradinggroup.runs.folder import RunFolder
 from tradinggroup.runs.step_walk import PROMPT, StepWalk
-from tradinggroup.runs.text_replay import replay_steps
+from tradinggroup.runs.text.replay import replay_steps
 
 
 @pytest.fixture

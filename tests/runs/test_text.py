@@ -14,13 +14,13 @@ from tradinggroup.project import Project
 from tradinggroup.runs.figures import columns, counted, figure, percent, usd, wrapped
 from tradinggroup.runs.folder import RunFolder
 from tradinggroup.runs.lesson_changes import lesson_changes
-from tradinggroup.runs.text_explain import explain_rows, text_explain
-from tradinggroup.runs.text_overview import text_overview
-from tradinggroup.runs.text_reflections import reflection_rows, text_reflections
-from tradinggroup.runs.text_replay import replay_steps, text_replay
-from tradinggroup.runs.text_runs import text_runs
-from tradinggroup.runs.text_show import headline, text_result, text_show
-from tradinggroup.runs.text_trades import text_trades
+from tradinggroup.runs.text.explain import explain_rows, text_explain
+from tradinggroup.runs.text.overview import text_overview
+from tradinggroup.runs.text.reflections import reflection_rows, text_reflections
+from tradinggroup.runs.text.replay import replay_steps, text_replay
+from tradinggroup.runs.text.runs import text_runs
+from tradinggroup.runs.text.show import headline, text_result, text_show
+from tradinggroup.runs.text.trades import text_trades
 
 PAGES: dict[str, Callable[[RunFolder], str]] = {
     "show": text_overview,
@@ -321,8 +321,8 @@ def test_figures() -> None:
 def test_reading_a_run_imports_nothing_heavy(shared_run: RunFolder) -> None:
     code = (
         "import sys; from pathlib import Path; from tradinggroup.runs.folder import RunFolder;"
-        "from tradinggroup.runs import text_show, text_runs, text_trades, text_explain, text_replay, text_reflections, locate, compare;"
-        f"run = RunFolder.open(Path({str(shared_run.path)!r})); text_show.text_show(run); text_explain.text_explain(run, '2023-09-11');"
+        "from tradinggroup.runs import locate, compare; from tradinggroup.runs.text import show, runs, trades, explain, replay;"
+        f"run = RunFolder.open(Path({str(shared_run.path)!r})); show.text_show(run); explain.text_explain(run, '2023-09-11');"
         "heavy = {'pandas', 'numpy', 'langgraph', 'chromadb', 'openai', 'matplotlib', 'backtrader', 'pyarrow'} & set(sys.modules);"
         "assert not heavy, heavy"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tradinggroup.reflection.skill import TOO_FEW_SESSIONS
-from tradinggroup.runs.text_forecasts import text_forecasts
+from tradinggroup.runs.text.forecasts import text_forecasts
 
 
 def figures(**changes: Any) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from tests.models.support import request
 from tests.support.desk_runs import inputs_for
 from tradinggroup import settings as settings_module
 from tradinggroup.errors import DataError, ErrorCode, LookaheadError, ProviderError, TradinggroupError
-from tradinggroup.runs.worker import _without_evidence
-from tradinggroup.runs.worker_messages import portable
+from tradinggroup.runs.workers.messages import portable
+from tradinggroup.runs.workers.worker import _without_evidence
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is one process there")

@@ -21,11 +21,11 @@ from tradinggroup.data.records import Bar
 from tradinggroup.risk.account import Account
 from tradinggroup.risk.costs import NO_SLIPPAGE, Commission, Slippage
 from tradinggroup.risk.profile import Limits
-from tradinggroup.runs.book_rules import BookRules, Exits, StageRules
-from tradinggroup.runs.books import Books
-from tradinggroup.runs.crosscheck import Difference, crosscheck_run, differences, keep_books
+from tradinggroup.runs.books.crosscheck import Difference, crosscheck_run, differences, keep_books
+from tradinggroup.runs.books.ledger import Books
+from tradinggroup.runs.books.rules import BookRules, Exits, StageRules
+from tradinggroup.runs.books.tape import Tape, placed_actions, tape_of
 from tradinggroup.runs.inputs import RunInputs
-from tradinggroup.runs.tape import Tape, placed_actions, tape_of
 
 FILES = (RowKind.ORDER, RowKind.FILL, RowKind.EQUITY)
 

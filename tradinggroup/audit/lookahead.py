@@ -35,8 +35,8 @@ from tradinggroup.project import Project
 from tradinggroup.retrieval.chunk_store import ChunkStore
 from tradinggroup.retrieval.kept_embedder import VectorSources
 from tradinggroup.runs.folder import RunFolder
-from tradinggroup.runs.holdout import refuse_sealed
 from tradinggroup.runs.inputs import RunInputs, inputs_of_project, inputs_of_run
+from tradinggroup.runs.ledger.holdout import refuse_sealed
 from tradinggroup.runs.progress import NoProgress, Progress
 from tradinggroup.runs.window import markets_of
 

@@ -144,7 +144,7 @@ def try_prompt(
         place = {"agent": agent, "session": day.isoformat(), "symbol": symbol}
         emit_json({**place, "prompts": [trial.to_plain() for trial in trials], "total": figures})
     elif trials:
-        from tradinggroup.runs.text_trial import text_trial
+        from tradinggroup.runs.text.trial import text_trial
 
         print(text_trial(trials, figures))
     else:

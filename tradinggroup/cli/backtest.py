@@ -125,7 +125,7 @@ def _run(
     as_json: bool,
 ) -> RunFolder:
     _narrate_headline(resolved.experiment)
-    from tradinggroup.runs.worker_process import started_workers
+    from tradinggroup.runs.workers.process import started_workers
 
     # They load while this process does.
     with started_workers(resolved.experiment.worker_processes) as workers:
@@ -209,7 +209,7 @@ def finish(run: RunFolder, *, as_json: bool) -> None:
     if as_json:
         emit_json(run.summary())
     else:
-        from tradinggroup.runs.text_show import text_result
+        from tradinggroup.runs.text.show import text_result
 
         print(text_result(run))
         saved(run.path)
@@ -222,7 +222,7 @@ def _finish_variants(runs: list[RunFolder], *, as_json: bool) -> None:
     if as_json:
         emit_json({"runs": [run.summary() for run in runs]})
     else:
-        from tradinggroup.runs.text_variants import text_variants
+        from tradinggroup.runs.text.variants import text_variants
 
         print(text_variants(runs))
         for run in runs:

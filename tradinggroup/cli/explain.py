@@ -32,7 +32,7 @@ def command(context: typer.Context, run: RequiredRun, session: Session, symbol: 
     day = needed_day(session, "SESSION")
     folder = find_run(project_of_run(context, run), run)
     check_symbol(folder.symbols, symbol)
-    from tradinggroup.runs.text_explain import explain_rows, text_explain
+    from tradinggroup.runs.text.explain import explain_rows, text_explain
 
     if as_json:
         emit_json({"decisions": explain_rows(folder, day, symbol)})

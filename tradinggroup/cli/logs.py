@@ -54,6 +54,6 @@ def command(
     if as_json:
         emit_json({"run_id": folder.run_id, "calls": [each.to_plain() for each in (calls[-limit:] if limit else calls)]})
         return
-    from tradinggroup.runs.text_logs import text_logs
+    from tradinggroup.runs.text.logs import text_logs
 
     print(text_logs(folder, calls, full=full or call is not None, limit=limit))

@@ -35,7 +35,7 @@ def print_many(made: Sequence[Sequence[RunFolder]], *, as_json: bool) -> None:
         plain = [cell.to_plain() for cell in cells]
         emit_json({"runs": runs, **(plain[0] if len(plain) == 1 else {"cells": plain})})
         return
-    from tradinggroup.runs.text_samples import text_samples
+    from tradinggroup.runs.text.samples import text_samples
 
     print(text_samples(cells))
     for cell in made:

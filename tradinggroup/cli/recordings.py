@@ -32,14 +32,14 @@ def stats(context: typer.Context, run: RunOrNone = None, *, as_json: JsonOption 
     Every recording is checked against its hashes. Exit 3 for one that was changed.
     """
     from tradinggroup.models.recordings import RecordingStore
-    from tradinggroup.runs.recording_stats import recording_stats
+    from tradinggroup.runs.recordings.stats import recording_stats
 
     with RecordingStore.open(_store_path(context, run), readonly=True) as store:
         figures = recording_stats(store)
     if as_json:
         emit_json(figures)
         return
-    from tradinggroup.runs.text_recordings import text_stats
+    from tradinggroup.runs.text.recordings import text_stats
 
     print(f"{shown_path(Path(figures['store']))}\n{text_stats(figures)}")
 
@@ -54,7 +54,7 @@ def export(
     """
     project = project_of_run(context, run)
     from tradinggroup.runs.locate import find_run
-    from tradinggroup.runs.sharing import export_run
+    from tradinggroup.runs.recordings.sharing import export_run
 
     target = Path(output).expanduser()
     manifest = export_run(project, find_run(project, run), target, with_bundle=with_bundle)
@@ -72,7 +72,7 @@ def import_command(context: typer.Context, file: File, *, as_json: JsonOption = 
     Every file, recording and the bundle are checked before anything is written. Exit 3 for one that was changed.
     """
     project = project_of(context)
-    from tradinggroup.runs.sharing import import_run
+    from tradinggroup.runs.recordings.sharing import import_run
 
     source = Path(file).expanduser()
     if not source.exists():
@@ -105,14 +105,14 @@ def prune(
         raise UsageError(ErrorCode.USAGE, "nothing says what to prune", remedy="Give --older-than AGE, --unused, or both.")
     project = project_of(context)
     from tradinggroup.clock import utc_now
-    from tradinggroup.runs.pruning import prune_recordings, read_age
+    from tradinggroup.runs.recordings.pruning import prune_recordings, read_age
 
     before = None if older_than is None else read_age(older_than, utc_now())
     pruned = prune_recordings(project, before=before, only_unused=unused, is_dry=not yes)
     if as_json:
         emit_json({**pruned.to_plain(), "dry": not yes})
         return
-    from tradinggroup.runs.text_recordings import text_pruned
+    from tradinggroup.runs.text.recordings import text_pruned
 
     print(text_pruned(pruned, is_dry=not yes))
 
@@ -129,7 +129,7 @@ def why(context: typer.Context, run: RequiredRun, what: What, *, as_json: JsonOp
         )
     project = project_of_run(context, run)
     from tradinggroup.runs.locate import find_run
-    from tradinggroup.runs.why import why_of_call, why_of_key
+    from tradinggroup.runs.recordings.why import why_of_call, why_of_key
 
     folder = find_run(project, run)
     if len(what) == 1:
@@ -140,7 +140,7 @@ def why(context: typer.Context, run: RequiredRun, what: What, *, as_json: JsonOp
     if as_json:
         emit_json({"run_id": folder.run_id, "calls": calls})
         return
-    from tradinggroup.runs.text_recordings import text_why
+    from tradinggroup.runs.text.recordings import text_why
 
     print(text_why(calls))
 

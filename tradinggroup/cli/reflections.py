@@ -33,7 +33,7 @@ def command(
     Outcomes that became known, and the lessons drawn from them.
     """
     from tradinggroup.runs.locate import find_run
-    from tradinggroup.runs.text_reflections import reflection_rows, text_reflections
+    from tradinggroup.runs.text.reflections import reflection_rows, text_reflections
 
     day = parse_day(as_of, "--as-of")
     user = (needed_day(used_by[0], "--used-by"), used_by[1]) if used_by else None

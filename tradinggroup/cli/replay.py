@@ -15,7 +15,7 @@ from tradinggroup.errors import ErrorCode, UsageError
 
 if TYPE_CHECKING:
     from tradinggroup.runs.folder import RunFolder
-    from tradinggroup.runs.text_replay import ReplayStep
+    from tradinggroup.runs.text.replay import ReplayStep
 
 EXAMPLE = "tradinggroup replay latest --from 2023-09-18 --symbol ACME --step"
 
@@ -42,7 +42,7 @@ def command(
     Read-only: calls no model, executes nothing. With --step also what each agent saw, said and remembered; h lists the keys.
     """
     from tradinggroup.runs.locate import find_run
-    from tradinggroup.runs.text_replay import replay_steps
+    from tradinggroup.runs.text.replay import replay_steps
 
     first, last = parse_day(start, "--from"), parse_day(end, "--to")
     if first and last and last < first:
@@ -58,7 +58,7 @@ def command(
 
 def _show(folder: RunFolder, steps: list[ReplayStep], *, with_keys: bool) -> None:
     from tradinggroup.cli.keys import has_terminal
-    from tradinggroup.runs.text_warnings import with_warnings
+    from tradinggroup.runs.text.warnings import with_warnings
 
     if with_keys and steps and has_terminal():
         _walk(folder, steps)
@@ -73,7 +73,7 @@ def _walk(folder: RunFolder, steps: list[ReplayStep]) -> None:
     """Page by page as the keys say, until q, the end of the input, or Ctrl-C."""
     from tradinggroup.cli.keys import keyboard
     from tradinggroup.runs.step_walk import StepWalk
-    from tradinggroup.runs.text_warnings import warning_lines
+    from tradinggroup.runs.text.warnings import warning_lines
 
     walk = StepWalk(folder, steps)
     print("\n".join([*warning_lines(folder), walk.page()]))

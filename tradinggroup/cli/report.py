@@ -72,7 +72,7 @@ def command(
 
 def _write_tables(folder: RunFolder, returns: Path | None, decisions: Path | None) -> None:
     from tradinggroup.runs.exports import write_decisions, write_returns
-    from tradinggroup.runs.text_warnings import run_warnings
+    from tradinggroup.runs.text.warnings import run_warnings
 
     written = [
         *([write_returns(folder, returns)] if returns is not None else []),

@@ -32,19 +32,19 @@ def command(context: typer.Context, *, ledger: LedgerOption = False, as_json: Js
     if as_json:
         emit_json({"runs": [run.summary() for run in runs]})
         return
-    from tradinggroup.runs.text_runs import text_runs
+    from tradinggroup.runs.text.runs import text_runs
 
     print(text_runs(runs))
 
 
 def _show_ledger(project: Project, *, as_json: bool) -> None:
-    from tradinggroup.runs.ledger_check import look_at_ledger
+    from tradinggroup.runs.ledger.check import look_at_ledger
 
     page = look_at_ledger(project)
     if as_json:
         emit_json(page.to_plain())
     else:
-        from tradinggroup.runs.text_ledger import text_ledger
+        from tradinggroup.runs.text.ledger import text_ledger
 
         print(text_ledger(page))
     if page.fault is not None:

@@ -37,8 +37,8 @@ def command(
     if as_json:
         emit_json(folder.summary())
         return
-    from tradinggroup.runs.text_overview import text_overview
-    from tradinggroup.runs.text_show import text_show
+    from tradinggroup.runs.text.overview import text_overview
+    from tradinggroup.runs.text.show import text_show
 
     print(text_show(folder) if whole else text_overview(folder))
     saved(folder.path)
@@ -51,8 +51,8 @@ def _show_costs(project: Project, folder: RunFolder, *, as_json: bool) -> None:
     if as_json:
         emit_json({"run_id": folder.run_id, "scenarios": [each.to_plain() for each in scenarios]})
         return
-    from tradinggroup.runs.text_costs import text_scenarios
-    from tradinggroup.runs.text_warnings import with_warnings
+    from tradinggroup.runs.text.costs import text_scenarios
+    from tradinggroup.runs.text.warnings import with_warnings
 
     print(with_warnings(folder, text_scenarios(folder, scenarios)))
     saved(folder.path)

@@ -27,7 +27,7 @@ def command(context: typer.Context, run: RunArgument = "latest", *, symbol: Symb
     if as_json:
         emit_json({"trades": [trade for trade in folder.trades() if symbol in {None, trade["symbol"]}]})
         return
-    from tradinggroup.runs.text_trades import text_trades
+    from tradinggroup.runs.text.trades import text_trades
 
     print(text_trades(folder, symbol=symbol))
 

@@ -1,7 +1,7 @@
 """The claim card of a run: what its figures allow to say and what not, one line a question, made by rules from what the run has.
 
 It reads `run.json`, `checks.jsonl`, the trials of the ledger and which files were changed; every page of a run gets its card from
-`card_of` of `runs/text_claims.py`, so all show the same. Only what was done and came out well is `ok`; what was not done, or is not
+`card_of` of `runs/text/claims.py`, so all show the same. Only what was done and came out well is `ok`; what was not done, or is not
 written down, is `missing`, whatever the result.
 """
 
@@ -16,7 +16,7 @@ from tradinggroup.backtest.statistics.enough import is_enough
 from tradinggroup.runs.assumptions import FILLS
 from tradinggroup.runs.figures import counted, number, percent
 from tradinggroup.runs.summary import ALL
-from tradinggroup.runs.text_warnings import STATUS_MEANINGS
+from tradinggroup.runs.text.warnings import STATUS_MEANINGS
 
 State = Literal["ok", "weak", "missing", "failed"]
 STATES: tuple[State, ...] = ("ok", "weak", "missing", "failed")

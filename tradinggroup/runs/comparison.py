@@ -136,7 +136,7 @@ class Comparison:
         return {"runs": [run.summary() for run in self.runs], "pairs": [pair.to_plain() for pair in self.pairs]}
 
     def __str__(self) -> str:
-        from tradinggroup.runs.text_comparison import text_comparison
+        from tradinggroup.runs.text.comparison import text_comparison
 
         return text_comparison(self)
 

@@ -27,7 +27,7 @@ from tradinggroup.runs.inputs import RunInputs, inputs_of_project
 from tradinggroup.runs.preview import CheckLine, kept_retrieval
 from tradinggroup.runs.progress import NoProgress
 from tradinggroup.runs.statistics_figures import power_figures
-from tradinggroup.runs.text_statistics import power_text
+from tradinggroup.runs.text.statistics import power_text
 from tradinggroup.runs.window import decision_sessions, markets_of
 
 SAMPLE_SESSIONS = 25

@@ -27,15 +27,15 @@ from tradinggroup.runs.cutoffs import cutoff_warnings, cutoffs_of
 from tradinggroup.runs.execution import Execution
 from tradinggroup.runs.folder import RECORDINGS, RunFolder
 from tradinggroup.runs.header import RunStart, start_header
-from tradinggroup.runs.holdout import refuse_sealed, unsealing_of
 from tradinggroup.runs.inputs import RunInputs, inputs_of_project, inputs_of_run
-from tradinggroup.runs.ledger import begin_in_ledger, end_in_ledger, enter_resumed
+from tradinggroup.runs.ledger.entries import begin_in_ledger, end_in_ledger, enter_resumed
+from tradinggroup.runs.ledger.holdout import refuse_sealed, unsealing_of
 from tradinggroup.runs.lessons import keep_lessons
 from tradinggroup.runs.lock import only_writer
 from tradinggroup.runs.money import check_prices
 from tradinggroup.runs.progress import NoProgress, Progress
 from tradinggroup.runs.window import markets_of, window_warnings
-from tradinggroup.runs.worker_process import WorkerProcess
+from tradinggroup.runs.workers.process import WorkerProcess
 from tradinggroup.runs.writer import RunWriter
 
 

@@ -37,8 +37,8 @@ from tradinggroup.runs.inputs import RunInputs
 from tradinggroup.runs.money import budget_of, kept_bill
 from tradinggroup.runs.progress import Progress
 from tradinggroup.runs.results import call_figures, hold_figures, result_figures
-from tradinggroup.runs.worker_process import WorkerProcess, started_workers
-from tradinggroup.runs.workers import Services, run_in_workers
+from tradinggroup.runs.workers.pool import Services, run_in_workers
+from tradinggroup.runs.workers.process import WorkerProcess, started_workers
 from tradinggroup.runs.writer import RunWriter
 
 

@@ -13,9 +13,9 @@ from tradinggroup.runs.call_log import LoggedCall
 from tradinggroup.runs.case import Case, cases_of
 from tradinggroup.runs.figures import counted
 from tradinggroup.runs.folder import Line, RunFolder
-from tradinggroup.runs.text_explain import text_explain
-from tradinggroup.runs.text_logs import CALLS_LISTED, call_table, call_text
-from tradinggroup.runs.text_reflections import reflection_rows, text_reflections
+from tradinggroup.runs.text.explain import text_explain
+from tradinggroup.runs.text.logs import CALLS_LISTED, call_table, call_text
+from tradinggroup.runs.text.reflections import reflection_rows, text_reflections
 
 Item = TypeVar("Item")
 CALLS_SHOWN = 3

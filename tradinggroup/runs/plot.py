@@ -14,8 +14,8 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
 from tradinggroup.runs.folder import Line, RunFolder
-from tradinggroup.runs.text_show import headline
-from tradinggroup.runs.text_warnings import run_warnings
+from tradinggroup.runs.text.show import headline
+from tradinggroup.runs.text.warnings import run_warnings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

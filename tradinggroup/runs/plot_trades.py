@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tradinggroup.runs.folder import Line, RunFolder
 from tradinggroup.runs.plot import BUY_COLOUR, FORCED_COLOUR, SELL_COLOUR, RunFigure, as_date, date_axis, draw_price
-from tradinggroup.runs.text_warnings import run_warnings
+from tradinggroup.runs.text.warnings import run_warnings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

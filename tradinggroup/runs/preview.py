@@ -30,8 +30,8 @@ from tradinggroup.retrieval.registry import check_retrieval, make_retrieval
 from tradinggroup.runs.agents_job import run_agents
 from tradinggroup.runs.case import SWITCHES
 from tradinggroup.runs.cutoffs import cutoff_text, cutoff_warnings, cutoffs_of
-from tradinggroup.runs.holdout import refuse_sealed, seal_of, unsealing_of
 from tradinggroup.runs.inputs import RunInputs, cards_of, inputs_of_project, open_bundle, profile_of
+from tradinggroup.runs.ledger.holdout import refuse_sealed, seal_of, unsealing_of
 from tradinggroup.runs.progress import NoProgress
 from tradinggroup.runs.window import decision_sessions, markets_of, window_warnings
 from tradinggroup.settings import Experiment, RetrievalSettings

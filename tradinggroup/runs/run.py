@@ -16,11 +16,11 @@ from tradinggroup.runs.figures import NONE, columns, figure, number
 from tradinggroup.runs.folder import RunFolder
 from tradinggroup.runs.pages import Calls, Explanation, Listing, Reflections, preformatted, session_text
 from tradinggroup.runs.summary import ALL
-from tradinggroup.runs.text_overview import text_overview
-from tradinggroup.runs.text_replay import ReplayStep, replay_steps, text_replay
-from tradinggroup.runs.text_show import BUY_AND_HOLD, headline, text_result
-from tradinggroup.runs.text_statistics import enough_of
-from tradinggroup.runs.text_warnings import run_warnings
+from tradinggroup.runs.text.overview import text_overview
+from tradinggroup.runs.text.replay import ReplayStep, replay_steps, text_replay
+from tradinggroup.runs.text.show import BUY_AND_HOLD, headline, text_result
+from tradinggroup.runs.text.statistics import enough_of
+from tradinggroup.runs.text.warnings import run_warnings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -209,7 +209,7 @@ class Run:
     @property
     def claims(self) -> Listing[Claim]:
         """The claim card: what may be said of this run and what may not, one claim a question."""
-        from tradinggroup.runs.text_claims import card_of, text_claims
+        from tradinggroup.runs.text.claims import card_of, text_claims
 
         card = card_of(self.folder)
         return Listing(card.claims, "\n".join(text_claims(card)))

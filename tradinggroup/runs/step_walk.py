@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from tradinggroup.runs.case import AGENTS
 from tradinggroup.runs.figures import wrapped
 from tradinggroup.runs.folder import Line, RunFolder
-from tradinggroup.runs.text_explain import agent_lines
-from tradinggroup.runs.text_replay import ReplayStep
+from tradinggroup.runs.text.explain import agent_lines
+from tradinggroup.runs.text.replay import ReplayStep
 
 NEXT, PREVIOUS = ("n", " ", "enter", "right", "down"), ("p", "b", "left", "up")
 HELP = """n  Space  Enter  right   the next session

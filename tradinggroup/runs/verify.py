@@ -1,6 +1,6 @@
 """Verify a run: execute it again from its own recordings, with the network refused, and compare byte for byte.
 
-Compared is, too, which decision asked what. What comes out the same is compared with a second set of books, too (`runs/crosscheck.py`).
+Which decision asked what is compared, too. What comes out the same is then held against a second set of books (`runs/books/`).
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from tradinggroup.models.recording_calls import first_other_call
 from tradinggroup.models.recording_rows import Row
 from tradinggroup.models.recordings import RecordingStore
 from tradinggroup.project import Project
+from tradinggroup.runs.books.crosscheck import Crosscheck, crosscheck_run
 from tradinggroup.runs.compare import VerifyResult, compare_runs
 from tradinggroup.runs.creation import CARDS, EXPERIMENT, PAST, RESOLVED, RISK
-from tradinggroup.runs.crosscheck import Crosscheck, crosscheck_run
 from tradinggroup.runs.execution import Execution
 from tradinggroup.runs.folder import RECORDINGS, RunFolder
 from tradinggroup.runs.inputs import inputs_of_run

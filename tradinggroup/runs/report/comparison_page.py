@@ -14,9 +14,9 @@ from tradinggroup.runs.report.material import Material
 from tradinggroup.runs.report.page import document
 from tradinggroup.runs.report.parts import badge, nothing, remark, section, table
 from tradinggroup.runs.summary import ALL
-from tradinggroup.runs.text_comparison import pair_lines
-from tradinggroup.runs.text_show import BUY_AND_HOLD
-from tradinggroup.runs.text_statistics import enough_of
+from tradinggroup.runs.text.comparison import pair_lines
+from tradinggroup.runs.text.show import BUY_AND_HOLD
+from tradinggroup.runs.text.statistics import enough_of
 
 STYLES = ("agents", "buy_and_hold", "sma_cross", "constant_exposure", "momentum")
 """Colours of the first runs, as the report has them; others are grey."""

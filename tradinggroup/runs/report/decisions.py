@@ -11,7 +11,7 @@ from tradinggroup.runs.folder import Line
 from tradinggroup.runs.report.html import Child, Html, tag
 from tradinggroup.runs.report.material import Material
 from tradinggroup.runs.report.parts import anchor_of, clipped, nothing, remark, section, table
-from tradinggroup.runs.text_explain import forecast_label, moment, outcome_text
+from tradinggroup.runs.text.explain import forecast_label, moment, outcome_text
 
 NEWS_SHOWN = 2
 """Items, the most influential first, of a decision with an order; one of any other."""

@@ -11,7 +11,7 @@ from tradinggroup.runs.report.html import Child, Html, tag
 from tradinggroup.runs.report.material import Material
 from tradinggroup.runs.report.parts import nothing, prose, remark, section, table
 from tradinggroup.runs.summary import ALL
-from tradinggroup.runs.text_forecasts import remarks
+from tradinggroup.runs.text.forecasts import remarks
 
 NAMES = {"confidence": "the most probable class", "up": "up", "sideways": "sideways", "down": "down"}
 HEADS = ("", "scored", "right", "Brier", "base rate", "skill", "95 % interval", "log score")

@@ -12,8 +12,8 @@ from tradinggroup.runs.report.html import Html, joined, tag
 from tradinggroup.runs.report.material import Material
 from tradinggroup.runs.report.parts import badge, definitions
 from tradinggroup.runs.summary import ALL
-from tradinggroup.runs.text_show import BUY_AND_HOLD, headline, model_text, without_text
-from tradinggroup.runs.text_statistics import enough_of
+from tradinggroup.runs.text.show import BUY_AND_HOLD, headline, model_text, without_text
+from tradinggroup.runs.text.statistics import enough_of
 
 
 def head(material: Material) -> Html:

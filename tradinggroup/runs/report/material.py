@@ -12,8 +12,8 @@ from tradinggroup.runs.case import Place, shown_lesson_ids
 from tradinggroup.runs.claim_card import ClaimCard
 from tradinggroup.runs.folder import Line, RunFolder
 from tradinggroup.runs.summary import ALL
-from tradinggroup.runs.text_claims import card_of
-from tradinggroup.runs.text_warnings import run_warnings
+from tradinggroup.runs.text.claims import card_of
+from tradinggroup.runs.text.warnings import run_warnings
 
 MOST_EVIDENCE = 2_500
 """Decisions up to which each shows its evidence; of a larger run those with an order or a failure do."""

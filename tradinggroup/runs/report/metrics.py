@@ -13,10 +13,10 @@ from tradinggroup.runs.report.html import Child, Html, joined, tag
 from tradinggroup.runs.report.material import Material
 from tradinggroup.runs.report.parts import nothing, prose, remark, section, table
 from tradinggroup.runs.summary import ALL
-from tradinggroup.runs.text_baselines import GUARDED_MARK, guard_lines, is_guarded, random_texts
-from tradinggroup.runs.text_ledger import ledger_texts
-from tradinggroup.runs.text_show import BUY_AND_HOLD, METRIC_NAMES
-from tradinggroup.runs.text_statistics import enough_of, sharpe_by_block_text
+from tradinggroup.runs.text.baselines import GUARDED_MARK, guard_lines, is_guarded, random_texts
+from tradinggroup.runs.text.ledger import ledger_texts
+from tradinggroup.runs.text.show import BUY_AND_HOLD, METRIC_NAMES
+from tradinggroup.runs.text.statistics import enough_of, sharpe_by_block_text
 
 NO_STATISTICS = "this run has no intervals"
 WITH_INTERVALS = ("total_return_fraction", "sharpe_ratio")

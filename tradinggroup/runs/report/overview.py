@@ -14,18 +14,18 @@ from tradinggroup.project import Project
 from tradinggroup.runs.claim_card import BUY_AND_HOLD, STATES
 from tradinggroup.runs.figures import NONE, counted, number, percent
 from tradinggroup.runs.folder import RunFolder
-from tradinggroup.runs.ledger_file import Fault
-from tradinggroup.runs.ledger_trials import OpenLedger, ledger_figures
+from tradinggroup.runs.ledger.file import Fault
+from tradinggroup.runs.ledger.trials import OpenLedger, ledger_figures
 from tradinggroup.runs.locate import list_runs
 from tradinggroup.runs.report.html import Child, Html, tag
 from tradinggroup.runs.report.page import document
 from tradinggroup.runs.report.parts import badge, nothing, remark, section, table
 from tradinggroup.runs.summary import ALL
-from tradinggroup.runs.text_claims import card_of
-from tradinggroup.runs.text_ledger import variance_text
-from tradinggroup.runs.text_show import without_text
-from tradinggroup.runs.text_statistics import enough_of
-from tradinggroup.runs.text_warnings import run_warnings
+from tradinggroup.runs.text.claims import card_of
+from tradinggroup.runs.text.ledger import variance_text
+from tradinggroup.runs.text.show import without_text
+from tradinggroup.runs.text.statistics import enough_of
+from tradinggroup.runs.text.warnings import run_warnings
 
 REPORT = "report.html"
 HEADS = (

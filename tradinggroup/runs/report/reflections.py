@@ -11,7 +11,7 @@ from tradinggroup.runs.report.decisions import action_of
 from tradinggroup.runs.report.html import Child, Html, joined, tag
 from tradinggroup.runs.report.material import Material
 from tradinggroup.runs.report.parts import clipped, decision_link, nothing, remark, section
-from tradinggroup.runs.text_explain import forecast_label, outcome_text
+from tradinggroup.runs.text.explain import forecast_label, outcome_text
 
 SHOWN_LESSONS = 5
 """Turns of the lessons that are shown of each symbol and agent, the first and the last among them."""

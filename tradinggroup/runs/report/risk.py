@@ -12,7 +12,7 @@ from tradinggroup.runs.report.html import Html, joined, tag
 from tradinggroup.runs.report.material import Material
 from tradinggroup.runs.report.parts import nothing, remark, section, table
 from tradinggroup.runs.summary import ALL, HOLD_KINDS
-from tradinggroup.runs.text_show import HOLD_MEANINGS
+from tradinggroup.runs.text.show import HOLD_MEANINGS
 
 
 def risk(material: Material) -> Html:

@@ -8,7 +8,7 @@ from tradinggroup.runs.report.charts_price import legend, price_chart
 from tradinggroup.runs.report.html import Child, Html, joined, tag
 from tradinggroup.runs.report.material import Material
 from tradinggroup.runs.report.parts import decision_link, nothing, remark, section, table
-from tradinggroup.runs.text_trades import exit_text
+from tradinggroup.runs.text.trades import exit_text
 
 OPENED_CHARTS = 6
 """Charts that are unfolded at first; of a run with more symbols the others are folded."""

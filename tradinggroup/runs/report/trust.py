@@ -9,7 +9,7 @@ from tradinggroup.runs.figures import NONE
 from tradinggroup.runs.report.html import Html, tag
 from tradinggroup.runs.report.material import Material
 from tradinggroup.runs.report.parts import badge, definitions, remark, section, table
-from tradinggroup.runs.text_statistics import power_lines
+from tradinggroup.runs.text.statistics import power_lines
 
 
 def assumptions(material: Material) -> Html:

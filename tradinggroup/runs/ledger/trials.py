@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from tradinggroup.project import Project
-from tradinggroup.runs.ledger_file import Entry, Ledger, read_ledger
+from tradinggroup.runs.ledger.file import Entry, Ledger, read_ledger
 from tradinggroup.runs.returns import unpacked
 
 

@@ -9,8 +9,8 @@ from tradinggroup.runs.figures import NONE, columns, counted, figure, percent, w
 from tradinggroup.runs.folder import RunFolder
 from tradinggroup.runs.samples import Samples
 from tradinggroup.runs.summary import ALL
-from tradinggroup.runs.text_variants import variant_name
-from tradinggroup.runs.text_warnings import run_warnings
+from tradinggroup.runs.text.variants import variant_name
+from tradinggroup.runs.text.warnings import run_warnings
 
 LONGEST_NAME = 30
 HEADS = {

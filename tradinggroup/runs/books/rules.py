@@ -1,4 +1,4 @@
-"""What the second set of books must know of a run's settings: costs, limits, exits. See `runs/books.py`."""
+"""What the second set of books must know of a run's settings: costs, limits, exits. See `runs/books/ledger.py`."""
 
 from __future__ import annotations
 

@@ -10,9 +10,9 @@ from tradinggroup.errors import DataError
 from tradinggroup.project import MARKER, Project
 from tradinggroup.runs.figures import NONE, columns, counted, number, percent, wrapped
 from tradinggroup.runs.folder import RunFolder
-from tradinggroup.runs.ledger_check import LedgerPage
-from tradinggroup.runs.ledger_file import Ledger, places_of
-from tradinggroup.runs.ledger_trials import OpenLedger, Trial, deflation_of
+from tradinggroup.runs.ledger.check import LedgerPage
+from tradinggroup.runs.ledger.file import Ledger, places_of
+from tradinggroup.runs.ledger.trials import OpenLedger, Trial, deflation_of
 from tradinggroup.runs.returns import returns_by_session
 from tradinggroup.runs.summary import ALL
 

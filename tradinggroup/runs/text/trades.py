@@ -7,7 +7,7 @@ import math
 from tradinggroup.risk.verdicts import ReasonCode
 from tradinggroup.runs.figures import NONE, columns, counted, number, percent, usd, wrapped
 from tradinggroup.runs.folder import Line, RunFolder
-from tradinggroup.runs.text_warnings import with_warnings
+from tradinggroup.runs.text.warnings import with_warnings
 
 ENDED = ("success", "invalid")
 """Statuses of a run that reached its last session, where the open positions were written."""

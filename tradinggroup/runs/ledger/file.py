@@ -21,7 +21,7 @@ import orjson
 from tradinggroup.clock import iso_utc, utc_now
 from tradinggroup.errors import DataError, ErrorCode
 from tradinggroup.project import Project
-from tradinggroup.runs.ledger_shapes import fault_of_shape
+from tradinggroup.runs.ledger.shapes import fault_of_shape
 
 Entry = dict[str, Any]
 EventKind = Literal["start", "end", "unseal", "damage"]

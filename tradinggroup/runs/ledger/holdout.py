@@ -12,7 +12,7 @@ from typing import Any
 
 from tradinggroup.errors import ErrorCode, UsageError
 from tradinggroup.project import MARKER, Project
-from tradinggroup.runs.ledger_file import Entry
+from tradinggroup.runs.ledger.file import Entry
 from tradinggroup.settings import Experiment
 
 

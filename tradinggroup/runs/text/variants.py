@@ -8,9 +8,9 @@ from tradinggroup.backtest.statistics.enough import is_enough
 from tradinggroup.runs.figures import NONE, columns, counted, number, percent, wrapped
 from tradinggroup.runs.folder import RunFolder
 from tradinggroup.runs.summary import ALL
-from tradinggroup.runs.text_show import BUY_AND_HOLD, without_text
-from tradinggroup.runs.text_statistics import enough_of
-from tradinggroup.runs.text_warnings import run_warnings
+from tradinggroup.runs.text.show import BUY_AND_HOLD, without_text
+from tradinggroup.runs.text.statistics import enough_of
+from tradinggroup.runs.text.warnings import run_warnings
 
 HEADS = ("CR", "SPR", "MDD", "AV", "round trips")
 LONGEST_NAME = 32

@@ -10,7 +10,7 @@ from tradinggroup.clock import NEW_YORK, parse_utc
 from tradinggroup.runs.case import AGENTS, SWITCHES, Case, call_counts, cases_of
 from tradinggroup.runs.figures import NONE, counted, number, percent, usd, wrapped
 from tradinggroup.runs.folder import Line, RunFolder
-from tradinggroup.runs.text_warnings import with_warnings
+from tradinggroup.runs.text.warnings import with_warnings
 
 LABEL_WIDTH = 20
 ITEMS_SHOWN = 10

@@ -1,6 +1,6 @@
 """Whether a run's orders, fills and equity are what other code makes of the same orders and the same market.
 
-`runs/books.py` keeps the second set of books; this compares them with `orders.csv`, `fills.csv` and `equity.csv`.
+`runs/books/ledger.py` keeps the second set of books; this compares them with `orders.csv`, `fills.csv` and `equity.csv`.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from itertools import zip_longest
 from typing import Any
 
 from tradinggroup.data.bundle import Bundle
-from tradinggroup.runs.book_rules import BookRules, StageRules, stage_at
-from tradinggroup.runs.books import Books
+from tradinggroup.runs.books.ledger import Books
+from tradinggroup.runs.books.rules import BookRules, StageRules, stage_at
+from tradinggroup.runs.books.tape import Tape, tape_of
 from tradinggroup.runs.creation import PAST, RESOLVED, RISK
 from tradinggroup.runs.folder import RunFolder
-from tradinggroup.runs.tape import Tape, tape_of
 
 Row = Mapping[str, Any]
 

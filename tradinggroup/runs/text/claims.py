@@ -8,8 +8,8 @@ from tradinggroup.errors import DataError
 from tradinggroup.runs.claim_card import ClaimCard, claim_card
 from tradinggroup.runs.figures import wrapped
 from tradinggroup.runs.folder import RunFolder
-from tradinggroup.runs.ledger_trials import OpenLedger
-from tradinggroup.runs.text_ledger import figures_now
+from tradinggroup.runs.ledger.trials import OpenLedger
+from tradinggroup.runs.text.ledger import figures_now
 
 _TOPIC_WIDTH = 10
 _STATE_WIDTH = 9

@@ -11,9 +11,9 @@ from tradinggroup.runs.assumptions import assumption_lines
 from tradinggroup.runs.figures import counted, number, percent, usd, wrapped
 from tradinggroup.runs.folder import Line, RunFolder
 from tradinggroup.runs.summary import ALL
-from tradinggroup.runs.text_baselines import guard_lines
-from tradinggroup.runs.text_claims import card_of
-from tradinggroup.runs.text_show import (
+from tradinggroup.runs.text.baselines import guard_lines
+from tradinggroup.runs.text.claims import card_of
+from tradinggroup.runs.text.show import (
     headline,
     metrics_table,
     model_text,
@@ -22,9 +22,9 @@ from tradinggroup.runs.text_show import (
     symbols_table,
     without_text,
 )
-from tradinggroup.runs.text_statistics import short_intervals, shortage_lines
-from tradinggroup.runs.text_stops import short_stops
-from tradinggroup.runs.text_warnings import warning_lines
+from tradinggroup.runs.text.statistics import short_intervals, shortage_lines
+from tradinggroup.runs.text.stops import short_stops
+from tradinggroup.runs.text.warnings import warning_lines
 
 FIRST_METRICS = (
     "total_return_fraction",

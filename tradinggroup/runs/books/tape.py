@@ -1,6 +1,6 @@
 """The market of one account as the second set of books reads it: sessions, bars, splits and dividends, straight from the bundle.
 
-It leaves out the engine's own view of a window (`backtest/market.py`) on purpose: see `runs/books.py`.
+It leaves out the engine's own view of a window (`backtest/market.py`) on purpose: see `runs/books/ledger.py`.
 """
 
 from __future__ import annotations

@@ -25,8 +25,8 @@ from tradinggroup.retrieval.ports import RetrievalParts
 from tradinggroup.runs.agents_job import run_tasks
 from tradinggroup.runs.inputs import RunInputs
 from tradinggroup.runs.progress import Progress
-from tradinggroup.runs.worker_messages import Answered, Ended, Job, Lines, Noted, Question, portable
-from tradinggroup.runs.worker_process import WorkerProcess
+from tradinggroup.runs.workers.messages import Answered, Ended, Job, Lines, Noted, Question, portable
+from tradinggroup.runs.workers.process import WorkerProcess
 
 POLL_SECONDS = 0.2
 """How often whoever listens to a worker looks whether the run was stopped."""

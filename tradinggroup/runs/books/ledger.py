@@ -2,7 +2,7 @@
 
 What was ordered (at the decision), the tape and the settings go in; what every order filled at and what the account then held
 come out. Nothing of the engine, the broker, the risk layer or the costs is imported here (an import contract sees to it), so that
-a mistake there does not repeat itself. `runs/crosscheck.py` compares the result with the run's files.
+a mistake there does not repeat itself. `runs/books/crosscheck.py` compares the result with the run's files.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from tradinggroup.data.records import Bar
-from tradinggroup.runs.book_rules import BookRules, Exits
-from tradinggroup.runs.tape import Tape
+from tradinggroup.runs.books.rules import BookRules, Exits
+from tradinggroup.runs.books.tape import Tape
 
 Row = Mapping[str, Any]
 Order = dict[str, Any]

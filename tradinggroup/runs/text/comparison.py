@@ -10,8 +10,8 @@ from tradinggroup.runs.figures import NONE, columns, counted, number, percent, w
 from tradinggroup.runs.folder import RunFolder
 from tradinggroup.runs.header import PLACEBO_MEANINGS
 from tradinggroup.runs.summary import ALL
-from tradinggroup.runs.text_show import BUY_AND_HOLD
-from tradinggroup.runs.text_warnings import run_warnings
+from tradinggroup.runs.text.show import BUY_AND_HOLD
+from tradinggroup.runs.text.warnings import run_warnings
 
 LONGEST_NAME = 24
 MOST_SETTINGS = 8

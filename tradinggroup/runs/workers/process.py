@@ -43,7 +43,7 @@ def _started() -> Iterator[WorkerProcess]:
 
 def _start(handle: int, complaints: IO[bytes]) -> subprocess.Popen[bytes]:
     """The process, which has the open file `handle`. It imports what this one could, and a signal of the terminal does not reach it."""
-    program = f"import sys; sys.path[:] = {sys.path!r}; from tradinggroup.runs.worker import main; main()"
+    program = f"import sys; sys.path[:] = {sys.path!r}; from tradinggroup.runs.workers.worker import main; main()"
     return subprocess.Popen(
         [sys.executable, "-W", "ignore", "-c", program, str(handle)],
         pass_fds=[handle],

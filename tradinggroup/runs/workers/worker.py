@@ -31,7 +31,7 @@ from tradinggroup.retrieval.registry import make_retrieval
 from tradinggroup.runs.agents_job import COLLECT_AFTER_OBJECTS, run_agents
 from tradinggroup.runs.progress import NoProgress
 from tradinggroup.runs.rows import csv_line, json_line
-from tradinggroup.runs.worker_messages import Answered, Ended, Job, Lines, Noted, Question, portable
+from tradinggroup.runs.workers.messages import Answered, Ended, Job, Lines, Noted, Question, portable
 
 
 class Link:

@@ -11,8 +11,8 @@ from tradinggroup.runs.case import LEARNERS, Place, cases_of, decisions_by_place
 from tradinggroup.runs.figures import counted, wrapped
 from tradinggroup.runs.folder import Line, RunFolder
 from tradinggroup.runs.lesson_changes import LessonChange, lesson_changes
-from tradinggroup.runs.text_explain import outcome_text
-from tradinggroup.runs.text_warnings import with_warnings
+from tradinggroup.runs.text.explain import outcome_text
+from tradinggroup.runs.text.warnings import with_warnings
 
 AUTHORS = {"model": "; told by the model", "fallback": "; told by the template, since the model's summary failed"}
 """What is said of a lesson's author; the template needs no word."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tradinggroup.runs.figures import NONE, columns, percent, wrapped
 from tradinggroup.runs.folder import RunFolder
 from tradinggroup.runs.summary import ALL
-from tradinggroup.runs.text_show import BUY_AND_HOLD, without_text
+from tradinggroup.runs.text.show import BUY_AND_HOLD, without_text
 
 LONGEST_NAME = 18
 """Characters of an experiment's name; a variant's own name stands below the table."""

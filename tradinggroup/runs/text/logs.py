@@ -9,7 +9,7 @@ from tradinggroup.models.registry import is_local
 from tradinggroup.runs.call_log import LoggedCall
 from tradinggroup.runs.figures import WIDTH, columns, counted, number, printable, usd, wrapped
 from tradinggroup.runs.folder import RunFolder
-from tradinggroup.runs.text_warnings import with_warnings
+from tradinggroup.runs.text.warnings import with_warnings
 
 CALLS_LISTED = 20
 """The last so many calls are listed where nothing else is asked for."""

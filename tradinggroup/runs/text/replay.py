@@ -14,8 +14,8 @@ from tradinggroup.errors import ErrorCode, UsageError, did_you_mean
 from tradinggroup.runs.case import AGENTS, Place, decisions_by_place
 from tradinggroup.runs.figures import WIDTH, columns, counted, usd, wrapped
 from tradinggroup.runs.folder import Line, RunFolder
-from tradinggroup.runs.text_explain import agent_lines, forecast_label, outcome_text
-from tradinggroup.runs.text_warnings import with_warnings
+from tradinggroup.runs.text.explain import agent_lines, forecast_label, outcome_text
+from tradinggroup.runs.text.warnings import with_warnings
 
 
 @dataclass(frozen=True, slots=True)

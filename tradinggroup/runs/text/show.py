@@ -15,14 +15,14 @@ from tradinggroup.runs.assumptions import assumption_lines
 from tradinggroup.runs.figures import NONE, columns, counted, figure, number, percent, usd, wrapped
 from tradinggroup.runs.folder import Line, RunFolder
 from tradinggroup.runs.summary import ALL, HOLD_KINDS
-from tradinggroup.runs.text_baselines import baseline_heading, guard_lines, is_guarded, random_lines
-from tradinggroup.runs.text_claims import card_of, text_claims
-from tradinggroup.runs.text_costs import text_costs
-from tradinggroup.runs.text_forecasts import text_forecasts
-from tradinggroup.runs.text_ledger import ledger_lines
-from tradinggroup.runs.text_statistics import enough_of, interval_of_lead, shortage_lines, text_statistics
-from tradinggroup.runs.text_stops import stop_lines
-from tradinggroup.runs.text_warnings import status_text, warning_lines
+from tradinggroup.runs.text.baselines import baseline_heading, guard_lines, is_guarded, random_lines
+from tradinggroup.runs.text.claims import card_of, text_claims
+from tradinggroup.runs.text.costs import text_costs
+from tradinggroup.runs.text.forecasts import text_forecasts
+from tradinggroup.runs.text.ledger import ledger_lines
+from tradinggroup.runs.text.statistics import enough_of, interval_of_lead, shortage_lines, text_statistics
+from tradinggroup.runs.text.stops import stop_lines
+from tradinggroup.runs.text.warnings import status_text, warning_lines
 
 BUY_AND_HOLD = "buy_and_hold"
 METRIC_NAMES = {

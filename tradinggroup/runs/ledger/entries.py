@@ -16,13 +16,13 @@ from tradinggroup.project import Project
 from tradinggroup.runs.claim_card import LEDGER_DAMAGED
 from tradinggroup.runs.folder import RunFolder
 from tradinggroup.runs.header import named
-from tradinggroup.runs.holdout import Unsealing, seal_of, standing_of
 from tradinggroup.runs.inputs import RunInputs
-from tradinggroup.runs.ledger_file import LedgerBook, open_ledger
-from tradinggroup.runs.ledger_trials import HEADLINE, deflation_of, trials_of
+from tradinggroup.runs.ledger.file import LedgerBook, open_ledger
+from tradinggroup.runs.ledger.holdout import Unsealing, seal_of, standing_of
+from tradinggroup.runs.ledger.trial_hash import configuration_hash, trial_hash
+from tradinggroup.runs.ledger.trials import HEADLINE, deflation_of, trials_of
 from tradinggroup.runs.returns import packed, returns_by_session
 from tradinggroup.runs.summary import ALL
-from tradinggroup.runs.trial_hash import configuration_hash, trial_hash
 from tradinggroup.runs.writer import RunWriter
 
 Header = dict[str, Any]

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from tradinggroup.runs.figures import columns, counted, number, wrapped
-from tradinggroup.runs.pruning import Pruned
+from tradinggroup.runs.recordings.pruning import Pruned
 
 _INDENT = " " * 10
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from tradinggroup.project import Project
 from tradinggroup.runs.folder import RunFolder
-from tradinggroup.runs.ledger_file import Fault, Ledger, places_of, read_ledger
-from tradinggroup.runs.ledger_trials import Trial, ledger_figures, trials_of
+from tradinggroup.runs.ledger.file import Fault, Ledger, places_of, read_ledger
+from tradinggroup.runs.ledger.trials import Trial, ledger_figures, trials_of
 from tradinggroup.runs.locate import list_runs
 
 
